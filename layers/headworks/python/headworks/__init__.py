@@ -1,0 +1,14 @@
+"""Headworks: every event verified, made durable, processed once, retried and kept.
+
+Importing this package loads values and pure decisions only: no boto3, no Powertools.
+"""
+
+from __future__ import annotations
+
+from headworks.context import Context
+from headworks.errors import HeadworksError, Reject, Retry
+from headworks.message import Message
+from headworks.queue import Queue
+from headworks.retry import RetryPolicy
+
+__all__ = ["Context", "HeadworksError", "Message", "Queue", "Reject", "Retry", "RetryPolicy"]

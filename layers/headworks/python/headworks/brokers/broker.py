@@ -1,0 +1,74 @@
+"""The broker contract: what the library asks of a transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from headworks.message import Message
+    from headworks.outcome import Outcome
+
+NO_DELAY = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One handing of one message to one consumer.
+
+    `id` is the transport's name for the message, `receipt` what settles this delivery of
+    it.  `receive_count` counts handings, not attempts.  `record` is the transport's own
+    record, untouched.
+    """
+
+    id: str
+    body: str
+    receipt: str
+    receive_count: int
+    sent_at: datetime
+    ordering_key: str | None = None
+    trace_header: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of one message of a send; `error` says why it isn't on the queue."""
+
+    message_id: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A delivery and what became of it; `message` is missing where its body couldn't be read."""
+
+    delivery: Delivery
+    outcome: Outcome
+    message: Message[Any] | None = None
+    attempt: int = 1
+
+
+class Broker(Protocol):
+    """One queue of one transport."""
+
+    def send(self, messages: Sequence[Message[bytes]], *, delay: timedelta = NO_DELAY) -> list[Sent]:
+        """Put messages on the queue; one answer each, in the order of the input.
+
+        Never raises for the transport's trouble: what isn't on the queue carries an error.
+        Raises `InvalidMessage`, before anything is sent, for a message that can't travel.
+        """
+
+    def settle(self, settled: Sequence[Settled]) -> frozenset[str]:
+        """Act on outcomes, and name the deliveries (by id) that the transport must hand out again.
+
+        `Retry` and `Defer` come back after their wait.  `Dead` is kept with its reason
+        before it is let go of; one that couldn't be kept comes back.
+        """
+
+    def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
+        """Keep a message that never ran among the dead letters: it was accepted, so it isn't lost."""

@@ -1,0 +1,24 @@
+"""Edges: the functions behind the HTTP API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from headworks.errors import InvalidDeclaration
+
+MAX_HTTP_API_TIMEOUT = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A function that answers requests: its package and the route that leads to it (`POST /path`)."""
+
+    function: str
+    route: str
+    timeout: timedelta = timedelta(seconds=10)
+    memory_mb: int = 512
+
+    def __post_init__(self) -> None:
+        if not timedelta(seconds=1) <= self.timeout < MAX_HTTP_API_TIMEOUT:
+            raise InvalidDeclaration(f"{self.function}: a timeout of {self.timeout} is outside 1 to 29 s, what an HTTP API waits for")

@@ -1,0 +1,275 @@
+"""The message: a CloudEvents 1.0 JSON event on its way through a queue."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+from headworks.errors import InvalidMessage, Undecodable, excerpt
+
+if TYPE_CHECKING:
+    from headworks.clock import Clock
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+JSON_TYPE = "application/json"
+
+# SQS refuses a body with these two, which JSON allows: they travel as escapes.
+_REFUSED_BY_SQS = {"\ufffe": "\\ufffe", "\uffff": "\\uffff"}
+
+
+class Message(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """An event on its way.
+
+    `data` is the payload: bytes until a consumer asks for its type, then a value of that
+    type.  `id` is the message's identity in logs and admin and stays the same for its whole
+    life; `idempotency_key` says which effect it stands for: same key, one effect.
+    `ordering_key` is what a FIFO queue keeps in order by, `tenant` what a standard queue
+    shares fairly between.  Past `expires_at` the message is dead, not processed.
+    `data_ref` names the object that holds the payload when it was too large to travel along.
+    """
+
+    id: str
+    source: str
+    type: str
+    data: T
+    time: datetime
+    idempotency_key: str
+    subject: str | None = None
+    data_content_type: str = JSON_TYPE
+    data_ref: str | None = None
+    ordering_key: str | None = None
+    tenant: str | None = None
+    traceparent: str | None = None
+    expires_at: datetime | None = None
+
+    def with_data(self, data: D) -> Message[D]:
+        """The same message around another form of its payload."""
+        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__}
+        return Message(**{**fields, "data": data})
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether `now` is past the message's expiry, if it has one."""
+        return self.expires_at is not None and now >= self.expires_at
+
+
+class _Wire(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The message as CloudEvents JSON spells it; the attributes that aren't CloudEvents' own are extensions.
+
+    Sources: CloudEvents 1.0.2 JSON format; extensions partitioning, distributed tracing,
+    expirytime and dataref of the same project.
+    """
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: datetime | None = None
+    subject: str | None = None
+    datacontenttype: str | None = None
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    data_base64: bytes | None = None
+    dataref: str | None = None
+    idempotencykey: str | None = None
+    partitionkey: str | None = None
+    tenant: str | None = None
+    traceparent: str | None = None
+    expirytime: datetime | None = None
+
+
+class _Probe(msgspec.Struct):
+    """Just enough of a body to tell what it is."""
+
+    specversion: str | None = None
+
+
+_probe = msgspec.json.Decoder(_Probe)
+_decoder = msgspec.json.Decoder(_Wire)
+_encoder = msgspec.json.Encoder()
+
+
+def new_message(
+    data: bytes,
+    *,
+    source: str,
+    type: str,  # noqa: A002 - CloudEvents' own name
+    clock: Clock,
+    idempotency_key: str | None = None,
+    subject: str | None = None,
+    data_content_type: str = JSON_TYPE,
+    ordering_key: str | None = None,
+    tenant: str | None = None,
+    traceparent: str | None = None,
+    expires_at: datetime | None = None,
+) -> Message[bytes]:
+    """A message that starts its life now, with an id of its own and a trace if it brings none."""
+    now = clock.now()
+    identity = new_message_id(now)
+    return Message(
+        id=identity,
+        source=_present("source", source),
+        type=_present("type", type),
+        data=data,
+        time=now,
+        idempotency_key=_present("idempotency key", identity if idempotency_key is None else idempotency_key),
+        subject=subject,
+        data_content_type=data_content_type,
+        ordering_key=ordering_key,
+        tenant=tenant,
+        traceparent=traceparent or new_traceparent(),
+        expires_at=expires_at,
+    )
+
+
+def new_message_id(now: datetime) -> str:
+    """An id that sorts by time: a UUID of version 7 (RFC 9562) behind `msg_`."""
+    milliseconds = int(now.timestamp() * 1000)
+    random = int.from_bytes(os.urandom(10), "big")
+    high, low = random >> 68, random & ((1 << 62) - 1)
+    return f"msg_{(milliseconds << 80) | (7 << 76) | (high << 64) | (2 << 62) | low:032x}"
+
+
+def new_traceparent() -> str:
+    """The start of a trace, sampled (W3C Trace Context)."""
+    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+
+
+def encode(message: Message[bytes]) -> str:
+    """The message as the text that a transport carries.
+
+    JSON data goes in as it is, byte for byte; anything else as base64.
+    """
+    is_json = _is_json(message.data_content_type)
+    inline = message.data_ref is None
+    wire = _Wire(
+        specversion="1.0",
+        id=message.id,
+        source=message.source,
+        type=message.type,
+        time=message.time,
+        subject=message.subject,
+        datacontenttype=message.data_content_type,
+        data=msgspec.Raw(_checked_json(message)) if inline and is_json else msgspec.UNSET,
+        data_base64=message.data if inline and not is_json else None,
+        dataref=message.data_ref,
+        idempotencykey=message.idempotency_key,
+        partitionkey=message.ordering_key,
+        tenant=message.tenant,
+        traceparent=message.traceparent,
+        expirytime=message.expires_at,
+    )
+    return _without_refused_characters(_encoder.encode(wire).decode())
+
+
+def decode(body: str, *, carrier: Carrier) -> Message[bytes]:
+    """Whatever a queue holds, as a message.
+
+    A body with `specversion` is a CloudEvent.  Any other body is the payload itself, as an
+    AWS service or a person sent it: its id and time are the transport's, its source the
+    queue.  Raises `Undecodable` for a CloudEvent that isn't one.
+    """
+    content = body.encode("utf-8", "surrogatepass")
+    if not _is_cloud_event(content):
+        return _bare(content, carrier)
+    try:
+        wire = _decoder.decode(content)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise Undecodable(carrier.queue, f"not a CloudEvent: {error}") from error
+    if not wire.specversion.startswith("1."):
+        raise Undecodable(carrier.queue, f"CloudEvents {excerpt(wire.specversion)} is not supported: 1.0 is")
+    if not (wire.id and wire.source and wire.type):
+        raise Undecodable(carrier.queue, "not a CloudEvent: id, source and type must not be empty")
+    return _from_wire(wire, carrier)
+
+
+class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+    """What the transport itself knows of a body: names for one that brings none."""
+
+    queue: str
+    id: str
+    sent_at: datetime
+    ordering_key: str | None = None
+    trace_header: str | None = None
+
+
+def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
+    if isinstance(wire.data, msgspec.UnsetType):
+        data = wire.data_base64 or b""
+        content_type = wire.datacontenttype or JSON_TYPE
+    else:
+        data = bytes(wire.data)
+        content_type = wire.datacontenttype or JSON_TYPE
+        if not _is_json(content_type) and data.startswith(b'"'):
+            data = msgspec.json.decode(data, type=str).encode()
+    return Message(
+        id=wire.id,
+        source=wire.source,
+        type=wire.type,
+        data=data,
+        time=wire.time or carrier.sent_at,
+        idempotency_key=wire.idempotencykey or wire.id,
+        subject=wire.subject,
+        data_content_type=content_type,
+        data_ref=wire.dataref,
+        ordering_key=wire.partitionkey or carrier.ordering_key,
+        tenant=wire.tenant,
+        traceparent=wire.traceparent or new_traceparent(),
+        expires_at=_aware(wire.expirytime),
+    )
+
+
+def _bare(content: bytes, carrier: Carrier) -> Message[bytes]:
+    return Message(
+        id=carrier.id,
+        source=carrier.queue,
+        type="message",
+        data=content,
+        time=carrier.sent_at,
+        idempotency_key=carrier.id,
+        ordering_key=carrier.ordering_key,
+        traceparent=new_traceparent(),
+    )
+
+
+def _is_cloud_event(content: bytes) -> bool:
+    try:
+        return _probe.decode(content).specversion is not None
+    except msgspec.ValidationError as error:
+        # A specversion that isn't a string is still somebody's attempt at a CloudEvent.
+        return "$.specversion" in str(error)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == JSON_TYPE or media_type.endswith("+json")
+
+
+def _checked_json(message: Message[bytes]) -> bytes:
+    try:
+        msgspec.json.decode(message.data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise InvalidMessage(f"{message.id}: data isn't the {message.data_content_type} it says: {error}") from error
+    return message.data
+
+
+def _without_refused_characters(text: str) -> str:
+    # Both can only stand inside a JSON string, so the escape means the same.
+    for character, escape in _REFUSED_BY_SQS.items():
+        text = text.replace(character, escape)
+    return text
+
+
+def _present(name: str, value: str) -> str:
+    if not value or value != value.strip():
+        raise InvalidMessage(f"the {name} {excerpt(value)} is empty or has blanks around it")
+    return value
+
+
+def _aware(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

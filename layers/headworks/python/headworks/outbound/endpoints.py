@@ -1,0 +1,58 @@
+"""Endpoints: whom deliveries go to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from headworks.errors import InvalidDeclaration, excerpt
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A subscriber's address.
+
+    Its URL is declared here or given at deployment (`-c endpoint.<name>=https://...`, which
+    wins).  `timeout` bounds a whole delivery, from the name look-up to the answer's last byte that
+    we read.  Answers are read up to `response_limit_bytes`, for the record.
+    """
+
+    name: str
+    url: str | None = None
+    timeout: timedelta = timedelta(seconds=15)
+    response_limit_bytes: int = 16 * 1024
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InvalidDeclaration(f"{excerpt(self.name)} isn't an endpoint's name: lower-case words joined by hyphens")
+        if self.url is not None and not self.url.startswith(("https://", "http://")):
+            raise InvalidDeclaration(f"endpoint {self.name}: {excerpt(self.url)} isn't an http(s) URL")
+        if self.timeout <= timedelta(0):
+            raise InvalidDeclaration(f"endpoint {self.name}: a timeout of {self.timeout} reaches nobody")
+
+    @property
+    def url_variable(self) -> str:
+        """The environment variable that holds the URL that this deployment gives."""
+        return f"ENDPOINT_URL_{self._upper_name}"
+
+    @property
+    def secret_variable(self) -> str:
+        """The environment variable that names the signing secret of this endpoint in Secrets Manager."""
+        return f"ENDPOINT_SECRET_{self._upper_name}"
+
+    @property
+    def context_key(self) -> str:
+        """The CDK context key that gives the URL at deployment."""
+        return f"endpoint.{self.name}"
+
+    @property
+    def resource_id(self) -> str:
+        """The endpoint's name as CDK construct ids are written."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+    @property
+    def _upper_name(self) -> str:
+        return self.name.replace("-", "_").upper()

@@ -1,0 +1,196 @@
+"""The queue declaration: the single source of truth of what is carried and how it is treated."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from headworks.errors import InvalidQueue, excerpt
+from headworks.retry import RetryPolicy
+
+# AWS's limits (Amazon SQS quotas, AWS Lambda quotas, "Using Lambda with Amazon SQS").
+MAX_LAMBDA_TIMEOUT = timedelta(minutes=15)
+MAX_VISIBILITY = timedelta(hours=12)
+MAX_BATCH_WINDOW = timedelta(minutes=5)
+MAX_RETENTION = timedelta(days=14)
+MAX_BATCH_STANDARD = 10_000
+MAX_BATCH_FIFO = 10
+MAX_BATCH_WITHOUT_WINDOW = 10
+MAX_INVOCATION_BYTES = 6 * 1024 * 1024
+MIN_MAPPING_CONCURRENCY, MAX_MAPPING_CONCURRENCY = 2, 1000
+MAX_RECEIVE_LIMIT = 1000
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+
+# Ours.
+RECORD_OVERHEAD_BYTES = 2 * 1024
+FUNCTION_MARGIN = timedelta(seconds=5)
+MIN_RECEIVE_LIMIT_STANDARD = 100
+MIN_DEFERRALS_PER_ATTEMPT = 5
+QUEUE_RETENTION = timedelta(days=12)
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_FUNCTION = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What to carry, and how to treat it.
+
+    `payload` is the type that a message's data must be: a dataclass, a msgspec Struct, a
+    pydantic model, `bytes` or `typing.Any`.  `consumers` name the function packages that
+    take the messages.  `timeout` is the time that one run of the handler may take;
+    `concurrency` is how many records of a batch run at once in one function, and
+    `max_concurrency` how many functions run at once.  `key_path` names the field of a
+    plain JSON body (a dotted path) that is its idempotency key; `deduplicate="content"`
+    makes the key from the content.  A body over `claim_check_over_bytes` travels through the
+    bucket.  Everything else that AWS wants to know is derived from these.
+    """
+
+    name: str
+    payload: Any
+    consumers: tuple[str, ...]
+    transport: Literal["sqs", "redis"] = "sqs"
+    fifo: bool = False
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout: timedelta = timedelta(seconds=30)
+    deduplicate: Literal["key", "content"] = "key"
+    deduplication_window: timedelta = timedelta(hours=24)
+    expires_after: timedelta | None = None
+    key_path: str | None = None
+    batch_size: int = 10
+    batch_window: timedelta = timedelta(0)
+    concurrency: int = 10
+    max_concurrency: int = 10
+    claim_check_over_bytes: int = 192 * 1024
+    memory_mb: int = 256
+
+    def __post_init__(self) -> None:
+        _check_names(self)
+        _check_batch(self)
+        _check_times(self)
+
+    @property
+    def function_timeout(self) -> timedelta:
+        """How long one invocation may run: every record's turn, and time to settle."""
+        turns = math.ceil(self.batch_size / self.concurrency)
+        return self.timeout * turns + FUNCTION_MARGIN
+
+    @property
+    def visibility_timeout(self) -> timedelta:
+        """How long a received message stays hidden: six function timeouts plus the window, as AWS advises."""
+        return 6 * self.function_timeout + self.batch_window
+
+    @property
+    def receive_limit(self) -> int:
+        """Receives after which SQS itself moves a message to the dead-letter queue.
+
+        A net, not the attempt limit: throttles, crashes and deferrals count as receives too.
+        """
+        if self.fifo:
+            return MAX_RECEIVE_LIMIT
+        return max(MIN_RECEIVE_LIMIT_STANDARD, self.retry.max_attempts * self.batch_size)
+
+    @property
+    def retention(self) -> timedelta:
+        """How long SQS keeps a message that nobody takes; under the dead-letter queue's, whose clock starts at the send."""
+        return QUEUE_RETENTION
+
+    @property
+    def dead_letter_retention(self) -> timedelta:
+        """How long the dead-letter queue keeps one: the longest that SQS offers."""
+        return MAX_RETENTION
+
+    @property
+    def memory_of_keys(self) -> timedelta:
+        """How long a completed key is remembered: longer than any late copy of its message can live."""
+        return self.retention + self.dead_letter_retention + timedelta(days=1)
+
+    @property
+    def oldest_age_alarm(self) -> timedelta:
+        """The age at which the oldest message is too old: all retries of a story and a visibility timeout are over."""
+        return self.retry.longest_story + self.visibility_timeout + timedelta(minutes=5)
+
+    @property
+    def url_variable(self) -> str:
+        """The environment variable that holds the queue's URL."""
+        return f"QUEUE_URL_{self._upper_name}"
+
+    @property
+    def dead_letter_url_variable(self) -> str:
+        """The environment variable that holds the URL of the dead-letter queue."""
+        return f"DEAD_LETTER_QUEUE_URL_{self._upper_name}"
+
+    @property
+    def resource_id(self) -> str:
+        """The queue's name as CDK construct ids are written."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+    @property
+    def _upper_name(self) -> str:
+        return self.name.replace("-", "_").upper()
+
+
+def _check_names(queue: Queue) -> None:
+    if not _NAME.fullmatch(queue.name) or len(queue.name) > 60:
+        raise InvalidQueue(f"{excerpt(queue.name)} isn't a queue's name: lower-case words joined by hyphens, at most 60 characters")
+    for consumer in queue.consumers:
+        if not _FUNCTION.fullmatch(consumer):
+            raise InvalidQueue(f"{queue.name}: {excerpt(consumer)} isn't a function package: name it verb_object")
+    if len(queue.consumers) != 1:
+        raise InvalidQueue(f"{queue.name}: {len(queue.consumers)} consumers are declared; a queue has one so far")
+    if queue.transport == "redis":
+        raise InvalidQueue(f"{queue.name}: the transport redis isn't built yet; declare sqs")
+
+
+def _check_batch(queue: Queue) -> None:
+    largest = MAX_BATCH_FIFO if queue.fifo else MAX_BATCH_STANDARD
+    if not 1 <= queue.batch_size <= largest:
+        raise InvalidQueue(f"{queue.name}: a batch of {queue.batch_size} is outside 1 to {largest}")
+    if queue.fifo and queue.batch_window:
+        raise InvalidQueue(f"{queue.name}: Lambda has no batch window on a FIFO queue")
+    if queue.batch_size > MAX_BATCH_WITHOUT_WINDOW and queue.batch_window < timedelta(seconds=1):
+        raise InvalidQueue(f"{queue.name}: a batch of {queue.batch_size} needs a batch window of 1 s or more")
+    if not timedelta(0) <= queue.batch_window <= MAX_BATCH_WINDOW or queue.batch_window.microseconds:
+        raise InvalidQueue(f"{queue.name}: a batch window of {queue.batch_window} isn't whole seconds from 0 to 5 minutes")
+    record_bytes = queue.claim_check_over_bytes + RECORD_OVERHEAD_BYTES
+    if not 0 < record_bytes <= MAX_MESSAGE_BYTES:
+        raise InvalidQueue(f"{queue.name}: messages of {queue.claim_check_over_bytes:,} bytes don't fit SQS's 1 MiB")
+    if queue.batch_size * record_bytes > MAX_INVOCATION_BYTES:
+        raise InvalidQueue(
+            f"{queue.name}: {queue.batch_size} messages of up to {queue.claim_check_over_bytes:,} bytes can pass Lambda's "
+            f"6 MB payload; {MAX_INVOCATION_BYTES // record_bytes} fit, or claim-check smaller ones"
+        )
+    if queue.concurrency < 1:
+        raise InvalidQueue(f"{queue.name}: a concurrency of {queue.concurrency} inside a batch runs nothing")
+    if not MIN_MAPPING_CONCURRENCY <= queue.max_concurrency <= MAX_MAPPING_CONCURRENCY:
+        raise InvalidQueue(f"{queue.name}: a max_concurrency of {queue.max_concurrency} is outside Lambda's 2 to 1000")
+
+
+def _check_times(queue: Queue) -> None:
+    if queue.timeout < timedelta(seconds=1):
+        raise InvalidQueue(f"{queue.name}: a timeout of {queue.timeout} is under a second")
+    if queue.function_timeout > MAX_LAMBDA_TIMEOUT:
+        raise InvalidQueue(
+            f"{queue.name}: {queue.batch_size} records, {queue.concurrency} at a time, {queue.timeout} each, "
+            f"take {queue.function_timeout}: over Lambda's 15 minutes"
+        )
+    if queue.visibility_timeout > MAX_VISIBILITY:
+        raise InvalidQueue(f"{queue.name}: the visibility timeout of {queue.visibility_timeout} is over SQS's 12 hours")
+    # SQS counts from the receive, so the run itself takes its share of the 12 hours.
+    if queue.retry.longest_delay + queue.function_timeout > MAX_VISIBILITY:
+        raise InvalidQueue(f"{queue.name}: a wait of {queue.retry.longest_delay} and the run before it pass SQS's 12 hours of invisibility")
+    if queue.retry.longest_story > queue.retention / 2:
+        raise InvalidQueue(f"{queue.name}: retries over {queue.retry.longest_story} come near the retention of {queue.retention}")
+    if queue.retry.max_attempts * queue.batch_size * MIN_DEFERRALS_PER_ATTEMPT > MAX_RECEIVE_LIMIT and queue.fifo:
+        raise InvalidQueue(
+            f"{queue.name}: {queue.retry.max_attempts} attempts of {queue.batch_size} neighbours come near the "
+            f"receive limit of {MAX_RECEIVE_LIMIT}: messages could die without having run"
+        )
+    if queue.deduplication_window <= timedelta(0):
+        raise InvalidQueue(f"{queue.name}: a deduplication window of {queue.deduplication_window} remembers nothing")
+    if queue.expires_after is not None and queue.expires_after <= timedelta(0):
+        raise InvalidQueue(f"{queue.name}: messages that expire after {queue.expires_after} are dead at birth")

@@ -1,0 +1,76 @@
+"""What the deployment tells a function: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from headworks.errors import MissingSetting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headworks.outbound.endpoints import Endpoint
+    from headworks.queue import Queue
+    from headworks.webhooks.sources import Source
+
+LEDGER_TABLE = "LEDGER_TABLE"
+DEDUPLICATION_TABLE = "DEDUPLICATION_TABLE"
+CLAIM_CHECK_BUCKET = "CLAIM_CHECK_BUCKET"
+PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
+ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
+SERVICE_NAME = "POWERTOOLS_SERVICE_NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment, by meaning.  Infrastructure writes the same variables that this reads."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def queue_url(self, queue: Queue) -> str:
+        return self._required(queue.url_variable, f"the URL of the queue {queue.name}")
+
+    def dead_letter_queue_url(self, queue: Queue) -> str:
+        return self._required(queue.dead_letter_url_variable, f"the URL of the dead-letter queue of {queue.name}")
+
+    @property
+    def ledger_table(self) -> str:
+        return self._required(LEDGER_TABLE, "the table of leases and completions")
+
+    @property
+    def deduplication_table(self) -> str:
+        return self._required(DEDUPLICATION_TABLE, "the table of what the edge has accepted")
+
+    @property
+    def claim_check_bucket(self) -> str:
+        return self._required(CLAIM_CHECK_BUCKET, "the bucket of bodies too large for a queue")
+
+    @property
+    def producer_secret(self) -> str:
+        """The name of the secret that holds the producers' bearer tokens."""
+        return self._required(PRODUCER_SECRET, "the secret with the producers' tokens")
+
+    @property
+    def allowed_networks(self) -> tuple[str, ...]:
+        """Private networks (CIDR) that deliveries may go to; none by default."""
+        return tuple(part.strip() for part in self.environ.get(ALLOWED_NETWORKS, "").split(",") if part.strip())
+
+    def source_secret(self, source: Source) -> str:
+        """The name of the secret that verifies this source's signatures."""
+        return self._required(source.secret_variable, f"the signing secret of the source {source.name}")
+
+    def endpoint_secret(self, endpoint: Endpoint) -> str:
+        """The name of the secret that signs deliveries to this endpoint."""
+        return self._required(endpoint.secret_variable, f"the signing secret of the endpoint {endpoint.name}")
+
+    def endpoint_url(self, endpoint: Endpoint) -> str | None:
+        """Where deliveries to this endpoint go: the deployment's word before the declaration's."""
+        return self.environ.get(endpoint.url_variable) or endpoint.url
+
+    def _required(self, variable: str, what_for: str) -> str:
+        value = self.environ.get(variable)
+        if not value:
+            raise MissingSetting(variable, what_for)
+        return value

@@ -1,0 +1,67 @@
+"""All declarations of a pipeline together, checked against one another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headworks.errors import InvalidDeclaration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headworks.edge import Edge
+    from headworks.outbound.endpoints import Endpoint
+    from headworks.queue import Queue
+    from headworks.webhooks.routes import Route
+    from headworks.webhooks.sources import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """What infrastructure, functions, the local run and the command line loop over."""
+
+    queues: tuple[Queue, ...]
+    sources: tuple[Source, ...] = ()
+    routes: tuple[Route, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+    def __post_init__(self) -> None:
+        _refuse_twins("queue", (queue.name for queue in self.queues))
+        _refuse_twins("consumer", (consumer for queue in self.queues for consumer in queue.consumers))
+        _refuse_twins("source", (source.name for source in self.sources))
+        _refuse_twins("endpoint", (endpoint.name for endpoint in self.endpoints))
+        _refuse_twins("edge", (edge.function for edge in self.edges))
+        endpoints = {endpoint.name for endpoint in self.endpoints}
+        queues = {queue.name for queue in self.queues}
+        for route in self.routes:
+            if route.queue not in queues:
+                raise InvalidDeclaration(f"a route leads to the queue {route.queue!r}, which isn't declared")
+            if route.endpoint is not None and route.endpoint not in endpoints:
+                raise InvalidDeclaration(f"a route leads to the endpoint {route.endpoint!r}, which isn't declared")
+
+    def queue(self, name: str) -> Queue | None:
+        """The queue of that name, if there is one."""
+        return next((queue for queue in self.queues if queue.name == name), None)
+
+    def source(self, name: str) -> Source | None:
+        """The source of that name, if there is one."""
+        return next((source for source in self.sources if source.name == name), None)
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """The endpoint of that name, if there is one."""
+        return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
+
+    @property
+    def routed_queues(self) -> tuple[Queue, ...]:
+        """The queues that some route leads to."""
+        routed = {route.queue for route in self.routes}
+        return tuple(queue for queue in self.queues if queue.name in routed)
+
+
+def _refuse_twins(what: str, names: Iterable[str]) -> None:
+    twins = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twins:
+        raise InvalidDeclaration(f"declared twice: {what} {', '.join(twins)}")

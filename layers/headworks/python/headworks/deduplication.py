@@ -7,17 +7,27 @@ lose the event for good.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from headworks.chunks import chunks
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from collections.abc import Collection, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
 
     from headworks.clock import Clock
+    from headworks.queue import Queue
+
+# DynamoDB's limits of BatchGetItem and BatchWriteItem.
+MOST_READS = 100
+MOST_WRITES = 25
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +46,82 @@ class Remembered:
 class Deduplication(Protocol):
     """The memory of one queue's edge."""
 
-    def look_up(self, key: str) -> Remembered | None:
-        """What was accepted under this key, if anything.  Raises `Unavailable`."""
+    def look_up(self, keys: Collection[str]) -> Mapping[str, Remembered]:
+        """What was accepted under these keys.  Raises `Unavailable`."""
 
-    def remember(self, key: str, remembered: Remembered) -> None:
-        """Write an acceptance down.  Raises `Unavailable`."""
+    def remember(self, accepted: Mapping[str, Remembered]) -> None:
+        """Write acceptances down.  Raises `Unavailable`."""
+
+
+class DynamoDBDeduplication:
+    """Acceptances in a table, each kept as long as a completed key is: the next epoch must be known by then.
+
+    Item: `id` (`<queue>#<key>`), `message_id`, `queue`, `accepted_at`, `window_ends`
+    (ISO 8601), `epoch`, `expiration` (TTL, seconds).
+    """
+
+    def __init__(
+        self, queue: Queue, client: DynamoDBClient, *, table: str, clock: Clock | None = None
+    ) -> None:
+        self._queue = queue
+        self._client = client
+        self._table = table
+        self._clock = clock or SystemClock()
+
+    def look_up(self, keys: Collection[str]) -> Mapping[str, Remembered]:
+        found: dict[str, Remembered] = {}
+        prefix = len(self._id(""))
+        for some in chunks(dict.fromkeys(keys), MOST_READS):
+            for item in self._get([{"id": {"S": self._id(key)}} for key in some]):
+                found[item["id"]["S"][prefix:]] = Remembered(
+                    message_id=item["message_id"]["S"],
+                    window_ends=datetime.fromisoformat(item["window_ends"]["S"]),
+                    epoch=int(item["epoch"]["N"]),
+                )
+        return found
+
+    def remember(self, accepted: Mapping[str, Remembered]) -> None:
+        for some in chunks(accepted, MOST_WRITES):
+            self._put([{"PutRequest": {"Item": self._item(key, accepted[key])}} for key in some])
+
+    def _item(self, key: str, remembered: Remembered) -> dict[str, Any]:
+        now = self._clock.now()
+        forgotten = max(now, remembered.window_ends) + self._queue.memory_of_keys
+        return {
+            "id": {"S": self._id(key)},
+            "message_id": {"S": remembered.message_id},
+            "queue": {"S": self._queue.name},
+            "accepted_at": {"S": now.isoformat()},
+            "window_ends": {"S": remembered.window_ends.isoformat()},
+            "epoch": {"N": str(remembered.epoch)},
+            "expiration": {"N": str(int(forgotten.timestamp()))},
+        }
+
+    def _id(self, key: str) -> str:
+        return f"{self._queue.name}#{key}"
+
+    def _get(self, keys: list[Any]) -> list[Any]:
+        items: list[Any] = []
+        pending: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        for _ in range(ROUNDS):
+            try:
+                answer = self._client.batch_get_item(RequestItems=pending)
+            except (BotoCoreError, ClientError) as error:
+                raise Unavailable("the deduplication table", error) from error
+            items += answer["Responses"].get(self._table, [])
+            pending = answer.get("UnprocessedKeys")
+            if not pending:
+                return items
+        raise Unavailable("the deduplication table", "reads are throttled")
+
+    def _put(self, requests: list[Any]) -> None:
+        pending: Any = {self._table: requests}
+        for _ in range(ROUNDS):
+            try:
+                answer = self._client.batch_write_item(RequestItems=pending)
+            except (BotoCoreError, ClientError) as error:
+                raise Unavailable("the deduplication table", error) from error
+            pending = answer.get("UnprocessedItems")
+            if not pending:
+                return
+        raise Unavailable("the deduplication table", "writes are throttled")

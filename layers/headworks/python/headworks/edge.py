@@ -21,4 +21,6 @@ class Edge:
 
     def __post_init__(self) -> None:
         if not timedelta(seconds=1) <= self.timeout < MAX_HTTP_API_TIMEOUT:
-            raise InvalidDeclaration(f"{self.function}: a timeout of {self.timeout} is outside 1 to 29 s, what an HTTP API waits for")
+            raise InvalidDeclaration(
+                f"{self.function}: a timeout of {self.timeout} is outside 1 to 29 s, what an HTTP API waits for"
+            )

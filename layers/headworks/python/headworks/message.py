@@ -18,6 +18,9 @@ D = TypeVar("D")
 
 JSON_TYPE = "application/json"
 
+# Keys of DynamoDB items hold 2 KiB, with the queue's name beside them.
+LONGEST_NAME_BYTES = 1024
+
 # SQS refuses a body with these two, which JSON allows: they travel as escapes.
 _REFUSED_BY_SQS = {"\ufffe": "\\ufffe", "\uffff": "\\uffff"}
 
@@ -81,10 +84,17 @@ class _Wire(msgspec.Struct, kw_only=True, omit_defaults=True):
     expirytime: datetime | None = None
 
 
-class _Probe(msgspec.Struct):
-    """Just enough of a body to tell what it is."""
+class _Probe(msgspec.Struct, rename={"kind": "Type", "topic": "TopicArn", "inner": "Message"}):
+    """Just enough of a body to tell what it is: a CloudEvent, a notification of SNS, or neither."""
 
     specversion: str | None = None
+    kind: Any = None
+    topic: Any = None
+    inner: Any = None
+
+    @property
+    def is_sns(self) -> bool:
+        return self.kind == "Notification" and isinstance(self.topic, str) and isinstance(self.inner, str)
 
 
 _probe = msgspec.json.Decoder(_Probe)
@@ -111,15 +121,15 @@ def new_message(
     identity = new_message_id(now)
     return Message(
         id=identity,
-        source=_present("source", source),
-        type=_present("type", type),
+        source=_checked("source", source),
+        type=_checked("type", type),
         data=data,
         time=now,
-        idempotency_key=_present("idempotency key", identity if idempotency_key is None else idempotency_key),
-        subject=subject,
+        idempotency_key=_checked("idempotency key", identity if idempotency_key is None else idempotency_key),
+        subject=_checked_if_any("subject", subject),
         data_content_type=data_content_type,
-        ordering_key=ordering_key,
-        tenant=tenant,
+        ordering_key=_checked_if_any("ordering key", ordering_key),
+        tenant=_checked_if_any("tenant", tenant),
         traceparent=traceparent or new_traceparent(),
         expires_at=expires_at,
     )
@@ -143,7 +153,7 @@ def encode(message: Message[bytes]) -> str:
 
     JSON data goes in as it is, byte for byte; anything else as base64.
     """
-    is_json = _is_json(message.data_content_type)
+    as_json = is_json(message.data_content_type)
     inline = message.data_ref is None
     wire = _Wire(
         specversion="1.0",
@@ -153,8 +163,8 @@ def encode(message: Message[bytes]) -> str:
         time=message.time,
         subject=message.subject,
         datacontenttype=message.data_content_type,
-        data=msgspec.Raw(_checked_json(message)) if inline and is_json else msgspec.UNSET,
-        data_base64=message.data if inline and not is_json else None,
+        data=msgspec.Raw(_checked_json(message)) if inline and as_json else msgspec.UNSET,
+        data_base64=message.data if inline and not as_json else None,
         dataref=message.data_ref,
         idempotencykey=message.idempotency_key,
         partitionkey=message.ordering_key,
@@ -165,16 +175,21 @@ def encode(message: Message[bytes]) -> str:
     return _without_refused_characters(_encoder.encode(wire).decode())
 
 
-def decode(body: str, *, carrier: Carrier) -> Message[bytes]:
+def decode(body: str, *, carrier: Carrier, key_path: str | None = None) -> Message[bytes]:
     """Whatever a queue holds, as a message.
 
     A body with `specversion` is a CloudEvent.  Any other body is the payload itself, as an
     AWS service or a person sent it: its id and time are the transport's, its source the
-    queue.  Raises `Undecodable` for a CloudEvent that isn't one.
+    queue, and its idempotency key what stands at `key_path`, a dotted path, or that id.
+    What SNS wraps around either is taken off.  Raises `Undecodable` for a CloudEvent that isn't one.
     """
     content = body.encode("utf-8", "surrogatepass")
-    if not _is_cloud_event(content):
-        return _bare(content, carrier)
+    probe = _look_at(content)
+    if probe.is_sns:
+        content = str(probe.inner).encode("utf-8", "surrogatepass")
+        probe = _look_at(content)
+    if probe.specversion is None:
+        return _bare(content, carrier, key_path)
     try:
         wire = _decoder.decode(content)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -203,7 +218,7 @@ def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
     else:
         data = bytes(wire.data)
         content_type = wire.datacontenttype or JSON_TYPE
-        if not _is_json(content_type) and data.startswith(b'"'):
+        if not is_json(content_type) and data.startswith(b'"'):
             data = msgspec.json.decode(data, type=str).encode()
     return Message(
         id=wire.id,
@@ -222,30 +237,45 @@ def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
     )
 
 
-def _bare(content: bytes, carrier: Carrier) -> Message[bytes]:
+def _bare(content: bytes, carrier: Carrier, key_path: str | None) -> Message[bytes]:
+    key = None if key_path is None else value_at(content, key_path)
     return Message(
         id=carrier.id,
         source=carrier.queue,
         type="message",
         data=content,
         time=carrier.sent_at,
-        idempotency_key=carrier.id,
+        idempotency_key=key or carrier.id,
         ordering_key=carrier.ordering_key,
         traceparent=new_traceparent(),
     )
 
 
-def _is_cloud_event(content: bytes) -> bool:
+def value_at(content: bytes, path: str) -> str | None:
+    """The text or whole number at a dotted path in a JSON body, as text; none if there is nothing of the kind."""
     try:
-        return _probe.decode(content).specversion is not None
+        value = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value)
+
+
+def _look_at(content: bytes) -> _Probe:
+    try:
+        return _probe.decode(content)
     except msgspec.ValidationError as error:
         # A specversion that isn't a string is still somebody's attempt at a CloudEvent.
-        return "$.specversion" in str(error)
+        return _Probe(specversion="?" if "$.specversion" in str(error) else None)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return False
+        return _Probe()
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
+    """Whether data of this media type stands in the message as JSON."""
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type == JSON_TYPE or media_type.endswith("+json")
 
@@ -254,7 +284,9 @@ def _checked_json(message: Message[bytes]) -> bytes:
     try:
         msgspec.json.decode(message.data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise InvalidMessage(f"{message.id}: data isn't the {message.data_content_type} it says: {error}") from error
+        raise InvalidMessage(
+            f"{message.id}: data isn't the {message.data_content_type} it says: {error}"
+        ) from error
     return message.data
 
 
@@ -265,10 +297,20 @@ def _without_refused_characters(text: str) -> str:
     return text
 
 
-def _present(name: str, value: str) -> str:
+def _checked(name: str, value: str) -> str:
     if not value or value != value.strip():
         raise InvalidMessage(f"the {name} {excerpt(value)} is empty or has blanks around it")
+    if len(value.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:
+        raise InvalidMessage(f"the {name} {excerpt(value)} is over {LONGEST_NAME_BYTES} bytes")
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise InvalidMessage(
+            f"the {name} {excerpt(value)} holds half a surrogate pair, which UTF-8 can't write"
+        )
     return value
+
+
+def _checked_if_any(name: str, value: str | None) -> str | None:
+    return None if value is None else _checked(name, value)
 
 
 def _aware(time: datetime | None) -> datetime | None:

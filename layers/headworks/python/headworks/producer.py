@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from headworks.message import JSON_TYPE
+import msgspec
+
+from headworks.brokers.broker import NO_DELAY
+from headworks.clock import SystemClock
+from headworks.deduplication import Remembered
+from headworks.errors import InvalidMessage, Unavailable
+from headworks.message import JSON_TYPE, new_message
+from headworks.payload import encode_payload
+from headworks.telemetry import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from headworks.brokers.broker import Broker
+    from headworks.claim_check import ClaimCheck
+    from headworks.clock import Clock
+    from headworks.deduplication import Deduplication
+    from headworks.message import Message
+    from headworks.outcome import Reason
+    from headworks.queue import Queue
+    from headworks.telemetry import Log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +53,227 @@ class Accepted:
 
     message_id: str
     duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A message that isn't on the queue yet; `key` is what the edge remembers it by."""
+
+    message: Message[bytes]
+    key: str | None
+    epoch: int = 0
+
+
+class Producer:
+    """One queue's way in.
+
+    With a memory of acceptances, an equal idempotency key inside the queue's window is
+    answered as a duplicate.  It is looked up before the send and remembered after it; that
+    memory failing costs a duplicate, which the ledger absorbs, and never the message.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        broker: Broker,
+        *,
+        log: Log,
+        deduplication: Deduplication | None = None,
+        claim_check: ClaimCheck | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._queue = queue
+        self._broker = broker
+        self._log = log
+        self._deduplication = deduplication
+        self._claim_check = claim_check
+        self._clock = clock or SystemClock()
+
+    @property
+    def queue(self) -> Queue:
+        """Where messages go."""
+        return self._queue
+
+    def send(self, outgoing: Outgoing, *, delay: timedelta = NO_DELAY) -> Accepted:
+        """Send one message; return when it is durable.
+
+        Raises `InvalidMessage` for one that can't be sent as asked, `Unavailable` when the
+        transport doesn't take it.
+        """
+        [answer] = self.send_batch([outgoing], delay=delay)
+        if isinstance(answer, Unavailable):
+            raise answer
+        return answer
+
+    def send_batch(
+        self, outgoings: Sequence[Outgoing], *, delay: timedelta = NO_DELAY
+    ) -> list[Accepted | Unavailable]:
+        """Send several; one answer each, in the order of the input.
+
+        Raises `InvalidMessage`, before anything is sent, if any of them can't be sent as asked.
+        Of equal keys in one batch the first is sent, the others are its duplicates.
+        """
+        candidates = [self._candidate(outgoing) for outgoing in outgoings]
+        known = self._look_up({each.key for each in candidates if each.key is not None})
+        now = self._clock.now()
+        answers: dict[int, Accepted | Unavailable] = {}
+        fresh: dict[int, _Candidate] = {}
+        first_with: dict[str, int] = {}
+        for index, candidate in enumerate(candidates):
+            remembered = known.get(candidate.key) if candidate.key is not None else None
+            if remembered is not None and now < remembered.window_ends:
+                answers[index] = self._duplicate(candidate, remembered.message_id)
+            elif candidate.key is None or first_with.setdefault(candidate.key, index) == index:
+                fresh[index] = _next_epoch(candidate, remembered)
+        answers |= self._send(fresh, delay, now)
+        for index, candidate in enumerate(candidates):
+            if index not in answers:
+                answers[index] = self._as_first(candidate, answers[first_with[str(candidate.key)]])
+        return [answers[index] for index in range(len(candidates))]
+
+    def bury(self, outgoing: Outgoing, *, reason: Reason, error: str) -> Accepted:
+        """Keep an event that can't be routed among the dead letters: it was accepted, so it isn't lost."""
+        candidate = self._candidate(outgoing)
+        for earlier in self._look_up({candidate.key} if candidate.key is not None else set()).values():
+            return self._duplicate(candidate, earlier.message_id)
+        message = self._check_in(candidate.message)
+        sent = self._broker.bury(message, reason=reason, error=error)
+        if sent.error is not None:
+            raise Unavailable(f"the dead-letter queue of {self._queue.name}", sent.error)
+        self._remember({0: candidate}, {0: Accepted(message_id=message.id)}, self._clock.now())
+        self._tell(Action.QUARANTINED, message, reason=str(reason), error_message=error)
+        return Accepted(message_id=message.id)
+
+    def _candidate(self, outgoing: Outgoing) -> _Candidate:
+        data = encode_payload(outgoing.data)
+        key = outgoing.idempotency_key
+        if key is None and self._queue.deduplicate == "content":
+            key = content_key(self._queue, outgoing, data)
+        if self._queue.fifo and outgoing.ordering_key is None:
+            raise InvalidMessage(f"{self._queue.name} is ordered: a message needs an ordering key")
+        message = new_message(
+            data,
+            source=outgoing.source,
+            type=outgoing.type,
+            clock=self._clock,
+            idempotency_key=key,
+            subject=outgoing.subject,
+            data_content_type=outgoing.data_content_type,
+            ordering_key=outgoing.ordering_key,
+            tenant=outgoing.tenant,
+            traceparent=outgoing.traceparent,
+            expires_at=outgoing.expires_at or self._expiry(),
+        )
+        return _Candidate(message=message, key=key)
+
+    def _expiry(self) -> datetime | None:
+        return None if self._queue.expires_after is None else self._clock.now() + self._queue.expires_after
+
+    def _send(
+        self, fresh: Mapping[int, _Candidate], delay: timedelta, now: datetime
+    ) -> dict[int, Accepted | Unavailable]:
+        answers: dict[int, Accepted | Unavailable] = {}
+        ready: dict[int, Message[bytes]] = {}
+        for index, candidate in fresh.items():
+            try:
+                ready[index] = self._check_in(candidate.message)
+            except Unavailable as error:
+                self._tell(Action.NOT_QUEUED, candidate.message, error=error)
+                answers[index] = error
+        sent = self._broker.send(list(ready.values()), delay=delay)
+        for (index, message), each in zip(ready.items(), sent, strict=True):
+            if each.error is None:
+                answers[index] = Accepted(message_id=message.id)
+                self._tell(Action.QUEUED, message, delay_seconds=int(delay.total_seconds()) or None)
+            else:
+                answers[index] = Unavailable(f"the queue {self._queue.name}", each.error)
+                self._tell(Action.NOT_QUEUED, message, error_message=each.error)
+        self._remember(fresh, answers, now + delay)
+        return answers
+
+    def _check_in(self, message: Message[bytes]) -> Message[bytes]:
+        return message if self._claim_check is None else self._claim_check.check_in(message)
+
+    def _look_up(self, keys: set[str]) -> Mapping[str, Remembered]:
+        if self._deduplication is None or not keys:
+            return {}
+        try:
+            return self._deduplication.look_up(keys)
+        except Unavailable as error:
+            self._log(Action.TROUBLE, what="sent without a look-up", queue=self._queue.name, error=error)
+            return {}
+
+    def _remember(
+        self,
+        candidates: Mapping[int, _Candidate],
+        answers: Mapping[int, Accepted | Unavailable],
+        due: datetime,
+    ) -> None:
+        accepted = {
+            candidate.key: Remembered(
+                message_id=answer.message_id,
+                window_ends=due + self._queue.deduplication_window,
+                epoch=candidate.epoch,
+            )
+            for index, candidate in candidates.items()
+            if candidate.key is not None and isinstance(answer := answers[index], Accepted)
+        }
+        if self._deduplication is None or not accepted:
+            return
+        try:
+            self._deduplication.remember(accepted)
+        except Unavailable as error:
+            self._log(Action.TROUBLE, what="sent but not remembered", queue=self._queue.name, error=error)
+
+    def _duplicate(self, candidate: _Candidate, message_id: str) -> Accepted:
+        self._log(
+            Action.DUPLICATE, queue=self._queue.name, message_id=message_id, idempotency_key=candidate.key
+        )
+        return Accepted(message_id=message_id, duplicate=True)
+
+    def _as_first(self, candidate: _Candidate, first: Accepted | Unavailable) -> Accepted | Unavailable:
+        return first if isinstance(first, Unavailable) else self._duplicate(candidate, first.message_id)
+
+    def _tell(self, action: Action, message: Message[bytes], **fields: Any) -> None:
+        self._log(
+            action,
+            queue=self._queue.name,
+            message_id=message.id,
+            source=message.source,
+            event_type=message.type,
+            idempotency_key=message.idempotency_key,
+            traceparent=message.traceparent,
+            **fields,
+        )
+
+
+def content_key(queue: Queue, outgoing: Outgoing, data: bytes) -> str:
+    """A key made from the content: equal content, equal key, whenever it comes.
+
+    No clock goes in: a time bucket would let a duplicate through at each of its edges.
+    JSON is brought into one form first, so that the order of its fields doesn't matter.
+    """
+    canonical = data
+    if outgoing.data_content_type == JSON_TYPE:
+        try:
+            canonical = msgspec.json.encode(msgspec.json.decode(data), order="sorted")
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise InvalidMessage(f"{queue.name}: data isn't the JSON it says: {error}") from error
+    parts = (
+        queue.name,
+        outgoing.source,
+        outgoing.type,
+        outgoing.subject,
+        outgoing.ordering_key,
+        outgoing.tenant,
+    )
+    return hashlib.sha256(msgspec.json.encode(parts) + canonical).hexdigest()
+
+
+def _next_epoch(candidate: _Candidate, remembered: Remembered | None) -> _Candidate:
+    """An equal key after its window is an honest repeat: its effect gets a key of its own."""
+    if remembered is None:
+        return candidate
+    epoch = remembered.epoch + 1
+    message = msgspec.structs.replace(candidate.message, idempotency_key=f"{candidate.key}.{epoch}")
+    return replace(candidate, message=message, epoch=epoch)

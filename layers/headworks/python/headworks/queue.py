@@ -110,6 +110,11 @@ class Queue:
         return self.retention + self.dead_letter_retention + timedelta(days=1)
 
     @property
+    def body_prefix(self) -> str:
+        """Where claim-checked bodies lie in the bucket, by the days that they are needed."""
+        return f"{math.ceil(self.memory_of_keys / timedelta(days=1))}d/"
+
+    @property
     def oldest_age_alarm(self) -> timedelta:
         """The age at which the oldest message is too old: all retries of a story and a visibility timeout are over."""
         return self.retry.longest_story + self.visibility_timeout + timedelta(minutes=5)
@@ -136,12 +141,18 @@ class Queue:
 
 def _check_names(queue: Queue) -> None:
     if not _NAME.fullmatch(queue.name) or len(queue.name) > 60:
-        raise InvalidQueue(f"{excerpt(queue.name)} isn't a queue's name: lower-case words joined by hyphens, at most 60 characters")
+        raise InvalidQueue(
+            f"{excerpt(queue.name)} isn't a queue's name: lower-case words joined by hyphens, at most 60 characters"
+        )
     for consumer in queue.consumers:
         if not _FUNCTION.fullmatch(consumer):
-            raise InvalidQueue(f"{queue.name}: {excerpt(consumer)} isn't a function package: name it verb_object")
+            raise InvalidQueue(
+                f"{queue.name}: {excerpt(consumer)} isn't a function package: name it verb_object"
+            )
     if len(queue.consumers) != 1:
-        raise InvalidQueue(f"{queue.name}: {len(queue.consumers)} consumers are declared; a queue has one so far")
+        raise InvalidQueue(
+            f"{queue.name}: {len(queue.consumers)} consumers are declared; a queue has one so far"
+        )
     if queue.transport == "redis":
         raise InvalidQueue(f"{queue.name}: the transport redis isn't built yet; declare sqs")
 
@@ -155,10 +166,14 @@ def _check_batch(queue: Queue) -> None:
     if queue.batch_size > MAX_BATCH_WITHOUT_WINDOW and queue.batch_window < timedelta(seconds=1):
         raise InvalidQueue(f"{queue.name}: a batch of {queue.batch_size} needs a batch window of 1 s or more")
     if not timedelta(0) <= queue.batch_window <= MAX_BATCH_WINDOW or queue.batch_window.microseconds:
-        raise InvalidQueue(f"{queue.name}: a batch window of {queue.batch_window} isn't whole seconds from 0 to 5 minutes")
+        raise InvalidQueue(
+            f"{queue.name}: a batch window of {queue.batch_window} isn't whole seconds from 0 to 5 minutes"
+        )
     record_bytes = queue.claim_check_over_bytes + RECORD_OVERHEAD_BYTES
     if not 0 < record_bytes <= MAX_MESSAGE_BYTES:
-        raise InvalidQueue(f"{queue.name}: messages of {queue.claim_check_over_bytes:,} bytes don't fit SQS's 1 MiB")
+        raise InvalidQueue(
+            f"{queue.name}: messages of {queue.claim_check_over_bytes:,} bytes don't fit SQS's 1 MiB"
+        )
     if queue.batch_size * record_bytes > MAX_INVOCATION_BYTES:
         raise InvalidQueue(
             f"{queue.name}: {queue.batch_size} messages of up to {queue.claim_check_over_bytes:,} bytes can pass Lambda's "
@@ -167,7 +182,9 @@ def _check_batch(queue: Queue) -> None:
     if queue.concurrency < 1:
         raise InvalidQueue(f"{queue.name}: a concurrency of {queue.concurrency} inside a batch runs nothing")
     if not MIN_MAPPING_CONCURRENCY <= queue.max_concurrency <= MAX_MAPPING_CONCURRENCY:
-        raise InvalidQueue(f"{queue.name}: a max_concurrency of {queue.max_concurrency} is outside Lambda's 2 to 1000")
+        raise InvalidQueue(
+            f"{queue.name}: a max_concurrency of {queue.max_concurrency} is outside Lambda's 2 to 1000"
+        )
 
 
 def _check_times(queue: Queue) -> None:
@@ -179,18 +196,31 @@ def _check_times(queue: Queue) -> None:
             f"take {queue.function_timeout}: over Lambda's 15 minutes"
         )
     if queue.visibility_timeout > MAX_VISIBILITY:
-        raise InvalidQueue(f"{queue.name}: the visibility timeout of {queue.visibility_timeout} is over SQS's 12 hours")
+        raise InvalidQueue(
+            f"{queue.name}: the visibility timeout of {queue.visibility_timeout} is over SQS's 12 hours"
+        )
     # SQS counts from the receive, so the run itself takes its share of the 12 hours.
     if queue.retry.longest_delay + queue.function_timeout > MAX_VISIBILITY:
-        raise InvalidQueue(f"{queue.name}: a wait of {queue.retry.longest_delay} and the run before it pass SQS's 12 hours of invisibility")
+        raise InvalidQueue(
+            f"{queue.name}: a wait of {queue.retry.longest_delay} and the run before it pass SQS's 12 hours of invisibility"
+        )
     if queue.retry.longest_story > queue.retention / 2:
-        raise InvalidQueue(f"{queue.name}: retries over {queue.retry.longest_story} come near the retention of {queue.retention}")
-    if queue.retry.max_attempts * queue.batch_size * MIN_DEFERRALS_PER_ATTEMPT > MAX_RECEIVE_LIMIT and queue.fifo:
+        raise InvalidQueue(
+            f"{queue.name}: retries over {queue.retry.longest_story} come near the retention of {queue.retention}"
+        )
+    if (
+        queue.retry.max_attempts * queue.batch_size * MIN_DEFERRALS_PER_ATTEMPT > MAX_RECEIVE_LIMIT
+        and queue.fifo
+    ):
         raise InvalidQueue(
             f"{queue.name}: {queue.retry.max_attempts} attempts of {queue.batch_size} neighbours come near the "
             f"receive limit of {MAX_RECEIVE_LIMIT}: messages could die without having run"
         )
     if queue.deduplication_window <= timedelta(0):
-        raise InvalidQueue(f"{queue.name}: a deduplication window of {queue.deduplication_window} remembers nothing")
+        raise InvalidQueue(
+            f"{queue.name}: a deduplication window of {queue.deduplication_window} remembers nothing"
+        )
     if queue.expires_after is not None and queue.expires_after <= timedelta(0):
-        raise InvalidQueue(f"{queue.name}: messages that expire after {queue.expires_after} are dead at birth")
+        raise InvalidQueue(
+            f"{queue.name}: messages that expire after {queue.expires_after} are dead at birth"
+        )

@@ -44,11 +44,15 @@ class RetryPolicy:
                 f"{self.max_attempts} attempts need {self.max_attempts - 1} delays, {len(self.delays)} are declared"
             )
         if any(delay < timedelta(seconds=1) for delay in self.delays):
-            raise InvalidDeclaration(f"the delays {_seconds(self.delays)} hold one under a second: SQS waits whole seconds")
+            raise InvalidDeclaration(
+                f"the delays {_seconds(self.delays)} hold one under a second: SQS waits whole seconds"
+            )
         if not 0 <= self.jitter <= 1:
             raise InvalidDeclaration(f"a jitter of {self.jitter} isn't a share between 0 and 1")
         if both := set(self.never) & set(self.always):
-            raise InvalidDeclaration(f"{sorted(t.__name__ for t in both)} can't be retried both never and always")
+            raise InvalidDeclaration(
+                f"{sorted(t.__name__ for t in both)} can't be retried both never and always"
+            )
 
     @property
     def max_attempts(self) -> int:

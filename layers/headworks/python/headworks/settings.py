@@ -33,7 +33,9 @@ class Settings:
         return self._required(queue.url_variable, f"the URL of the queue {queue.name}")
 
     def dead_letter_queue_url(self, queue: Queue) -> str:
-        return self._required(queue.dead_letter_url_variable, f"the URL of the dead-letter queue of {queue.name}")
+        return self._required(
+            queue.dead_letter_url_variable, f"the URL of the dead-letter queue of {queue.name}"
+        )
 
     @property
     def ledger_table(self) -> str:
@@ -55,7 +57,9 @@ class Settings:
     @property
     def allowed_networks(self) -> tuple[str, ...]:
         """Private networks (CIDR) that deliveries may go to; none by default."""
-        return tuple(part.strip() for part in self.environ.get(ALLOWED_NETWORKS, "").split(",") if part.strip())
+        return tuple(
+            part.strip() for part in self.environ.get(ALLOWED_NETWORKS, "").split(",") if part.strip()
+        )
 
     def source_secret(self, source: Source) -> str:
         """The name of the secret that verifies this source's signatures."""

@@ -5,7 +5,17 @@ A line carries ids and outcomes, never a body, a header or a secret.
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from headworks.errors import HeadworksError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NAMESPACE = "Headworks"
+LONGEST_ERROR = 1000
 
 
 class Action(StrEnum):
@@ -22,3 +32,73 @@ class Action(StrEnum):
     RETRY = "retry"
     DEFERRED = "deferred"
     DEAD = "dead"
+    TROUBLE = "trouble"
+
+
+class Log(Protocol):
+    """Where actions are told."""
+
+    def __call__(self, action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
+        """Tell one action.  An unexpected `error` comes with its stack trace."""
+
+
+class Counts(Protocol):
+    """Where outcomes are counted."""
+
+    def __call__(self, outcomes: Mapping[str, int], durations_ms: Sequence[float]) -> None:
+        """Publish what one batch came to: outcomes by name, and how long each handler ran."""
+
+
+_LEVELS = {
+    Action.REFUSED: logging.WARNING,
+    Action.NOT_QUEUED: logging.ERROR,
+    Action.QUARANTINED: logging.WARNING,
+    Action.RETRY: logging.WARNING,
+    Action.DEAD: logging.ERROR,
+    Action.TROUBLE: logging.ERROR,
+}
+
+
+def powertools_log(service: str) -> Log:
+    """Actions as lines of Powertools' Logger.
+
+    The handler's own words for a failure (`Retry`, `Reject`) need no stack trace; anything
+    else is unexpected and gets one.
+    """
+    # Imported here: declarations and tests that read `Action` don't pay for Powertools.
+    from aws_lambda_powertools import Logger
+
+    logger = Logger(service=service)
+
+    def tell(action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
+        known = {name: value for name, value in fields.items() if value is not None}
+        if error is not None:
+            known |= {"error_type": type(error).__name__, "error": str(error)[:LONGEST_ERROR]}
+        unexpected = error is not None and not isinstance(error, HeadworksError)
+        write = {logging.ERROR: logger.error, logging.WARNING: logger.warning}.get(
+            _LEVELS.get(action, 0), logger.info
+        )
+        write(
+            str(action),
+            extra={"action": str(action), **known},
+            exc_info=error if unexpected else None,
+        )
+
+    return tell
+
+
+def powertools_counts(queue: str, consumer: str) -> Counts:
+    """Outcomes as metrics in the embedded format, in the namespace `Headworks`, by queue and consumer."""
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+    def publish(outcomes: Mapping[str, int], durations_ms: Sequence[float]) -> None:
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=consumer)
+        metrics.add_dimension(name="queue", value=queue)
+        for name, count in outcomes.items():
+            metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
+        # The embedded format takes a hundred values a metric.
+        for duration in durations_ms[:100]:
+            metrics.add_metric(name="HandlerDuration", unit=MetricUnit.Milliseconds, value=duration)
+        metrics.flush_metrics()
+
+    return publish

@@ -40,7 +40,9 @@ class Topology:
             if route.queue not in queues:
                 raise InvalidDeclaration(f"a route leads to the queue {route.queue!r}, which isn't declared")
             if route.endpoint is not None and route.endpoint not in endpoints:
-                raise InvalidDeclaration(f"a route leads to the endpoint {route.endpoint!r}, which isn't declared")
+                raise InvalidDeclaration(
+                    f"a route leads to the endpoint {route.endpoint!r}, which isn't declared"
+                )
 
     def queue(self, name: str) -> Queue | None:
         """The queue of that name, if there is one."""

@@ -18,7 +18,10 @@ class Lease(Enum):
 
 
 class Ledger(Protocol):
-    """One consumer's memory of what it runs and has run.  Every method raises `Unavailable` when its store doesn't answer."""
+    """One consumer's memory of what it runs and has run.
+
+    Every method raises `Unavailable` when its store doesn't answer.
+    """
 
     def lease(self, key: str, *, ends: timedelta) -> Lease:
         """Ask for the right to run this key; a lease that isn't completed or released ends by itself after `ends`."""
@@ -28,4 +31,3 @@ class Ledger(Protocol):
 
     def release(self, key: str) -> None:
         """Give the lease back: the attempt failed, another may start."""
-

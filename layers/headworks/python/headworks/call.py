@@ -1,0 +1,65 @@
+"""Calling a handler as its author wrote it: one parameter or two, `def` or `async def`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+from headworks.errors import InvalidDeclaration
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from headworks.context import Context
+    from headworks.message import Message
+
+
+class Call:
+    """A handler, ready to be called from any thread.
+
+    All `async def` runs of a process share one event loop, which lives on from one
+    invocation to the next: clients that a handler keeps stay usable.
+    """
+
+    def __init__(self, handle: Callable[..., Awaitable[None] | None]) -> None:
+        self._handle = handle
+        self._takes_context = _takes_context(handle)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = Lock()
+
+    def __call__(self, message: Message[Any], context: Context) -> None:
+        """Run the handler to its end; what it raises comes out as it is."""
+        result = self._handle(message, context) if self._takes_context else self._handle(message)
+        if inspect.isawaitable(result):
+            asyncio.run_coroutine_threadsafe(_awaiting(result), self._running_loop()).result()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                Thread(target=self._loop.run_forever, name="handlers", daemon=True).start()
+            return self._loop
+
+
+async def _awaiting(result: Awaitable[None]) -> None:
+    await result
+
+
+def _takes_context(handle: Callable[..., Any]) -> bool:
+    name = getattr(handle, "__name__", repr(handle))
+    parameters = inspect.signature(handle).parameters.values()
+    positional = [
+        each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    star = any(each.kind is each.VAR_POSITIONAL for each in parameters)
+    unbound = [
+        each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty
+    ]
+    required = [each for each in positional if each.default is each.empty]
+    if unbound or len(required) > 2 or not (positional or star):
+        raise InvalidDeclaration(
+            f"{name}: a handler takes a message, or a message and a context; bind the rest with functools.partial"
+        )
+    return len(positional) > 1 or star

@@ -1,0 +1,74 @@
+"""The claim check: a body too large for a queue waits in a bucket, the message carries its address.
+
+Objects aren't deleted when a message is done: other consumers and replays may need them.
+They lie under a prefix that says how many days they live, and the bucket's lifecycle
+rules take them away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from headworks.errors import MissingObject, Unavailable, Undecodable, excerpt
+from headworks.message import is_json
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from headworks.message import Message
+    from headworks.queue import Queue
+
+_MISSING = {"NoSuchKey", "404", "NotFound"}
+
+
+class ClaimCheck:
+    """One queue's large bodies in a bucket."""
+
+    def __init__(self, queue: Queue, client: S3Client, *, bucket: str) -> None:
+        self._queue = queue
+        self._client = client
+        self._bucket = bucket
+
+    def check_in(self, message: Message[bytes]) -> Message[bytes]:
+        """The message as it travels: as it is, or with its payload in the bucket.  Raises `Unavailable`."""
+        if not self._is_too_large(message):
+            return message
+        key = f"{self._queue.body_prefix}{self._queue.name}/{message.id}"
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=message.data, ContentType=message.data_content_type
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable("the claim-check bucket", error) from error
+        return msgspec.structs.replace(message, data=b"", data_ref=f"s3://{self._bucket}/{key}")
+
+    def check_out(self, message: Message[bytes]) -> Message[bytes]:
+        """The message with its payload, wherever that was.
+
+        Raises `MissingObject` when it is gone, `Unavailable` when the bucket doesn't answer,
+        and `Undecodable` for an address outside the pipeline's own bucket: whoever may
+        send a message may not choose what its consumer reads.
+        """
+        if message.data_ref is None:
+            return message
+        bucket, _, key = message.data_ref.removeprefix("s3://").partition("/")
+        if not message.data_ref.startswith("s3://") or bucket != self._bucket or not key:
+            raise Undecodable(
+                self._queue.name, f"dataref {excerpt(message.data_ref)} isn't in the claim-check bucket"
+            )
+        try:
+            data = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                raise MissingObject(f"{message.data_ref} is gone") from error
+            raise Unavailable("the claim-check bucket", error) from error
+        except BotoCoreError as error:
+            raise Unavailable("the claim-check bucket", error) from error
+        return message.with_data(data)
+
+    def _is_too_large(self, message: Message[bytes]) -> bool:
+        size = len(message.data) if is_json(message.data_content_type) else len(message.data) * 4 // 3
+        return size > self._queue.claim_check_over_bytes

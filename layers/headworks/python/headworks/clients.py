@@ -1,0 +1,59 @@
+"""AWS clients: the only place that makes them.
+
+Each is made once a process and shared by its threads.  Time limits are short, since
+whoever waits for us gives up soon: a webhook's sender after 3 to 10 seconds.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+CONNECT_TIMEOUT_SECONDS = 1
+READ_TIMEOUT_SECONDS = 2
+ATTEMPTS = 3
+# At least as many connections as handlers that run at once, or they queue for one.
+POOL_CONNECTIONS = 50
+
+
+def config(*, read_timeout: int = READ_TIMEOUT_SECONDS) -> Config:
+    """How every client waits, retries and pools."""
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=read_timeout,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        max_pool_connections=POOL_CONNECTIONS,
+    )
+
+
+@cache
+def sqs() -> SQSClient:
+    """The client that brokers send and settle through."""
+    return boto3.client("sqs", config=config())
+
+
+@cache
+def dynamodb() -> DynamoDBClient:
+    """The client of the ledger and of deduplication."""
+    return boto3.client("dynamodb", config=config())
+
+
+@cache
+def s3() -> S3Client:
+    """The client of the claim check; megabytes may take a little longer."""
+    return boto3.client("s3", config=config(read_timeout=10))
+
+
+@cache
+def secrets_manager() -> SecretsManagerClient:
+    """The client that reads signing secrets and tokens."""
+    return boto3.client("secretsmanager", config=config())

@@ -1,0 +1,152 @@
+"""The Lambda consumer of an SQS queue: an ordinary `handler(event, context)`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+
+from headworks import wiring
+from headworks.brokers.broker import Delivery
+from headworks.call import Call
+from headworks.clock import SystemClock
+from headworks.errors import HeadworksError, InvalidDeclaration
+from headworks.processing import Processing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from headworks.clock import Clock
+    from headworks.processing import Processed
+    from headworks.queue import Queue
+    from headworks.wiring import ConsumerParts
+
+
+def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
+    queue: Queue,
+    handle: Callable[..., Awaitable[None] | None],
+    *,
+    name: str | None = None,
+    parts: ConsumerParts | None = None,
+    clock: Clock | None = None,
+) -> Callable[[Mapping[str, Any], LambdaContext], PartialItemFailureResponse]:
+    """A Lambda handler that takes a queue's batches and runs `handle` for each message.
+
+    `handle` takes a message, or a message and a `Context`; it may be `def` or `async def`.
+    The records of a batch run concurrently, as many at once as the queue declares.
+    `parts` are the stores and the transport; without them they are made from the function's
+    settings.  `name` is needed only where a queue has several consumers.
+
+    What comes back is an ordinary function: Powertools' middlewares wrap nothing else.
+    """
+    batches = _Batches(queue, handle, name or queue.consumers[0], parts, clock or SystemClock())
+
+    def handler(event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+        return batches.answer(event, context)
+
+    return handler
+
+
+class _Batches:
+    """One consumer's batches."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        handle: Callable[..., Awaitable[None] | None],
+        consumer: str,
+        parts: ConsumerParts | None,
+        clock: Clock,
+    ) -> None:
+        if queue.fifo:
+            raise InvalidDeclaration(
+                f"{queue.name}: an ordered queue can't be consumed yet: its receive count isn't its attempts"
+            )
+        self._queue = queue
+        self._parts = parts or wiring.consumer_parts(queue, consumer)
+        self._processing = Processing(
+            queue,
+            consumer,
+            Call(handle),
+            ledger=self._parts.ledger,
+            claim_check=self._parts.claim_check,
+            clock=clock,
+            log=self._parts.log,
+        )
+        self._pool = ThreadPoolExecutor(queue.concurrency, thread_name_prefix=queue.name)
+
+    def answer(self, event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+        """Process a batch and answer which of its records SQS must hand out again."""
+        try:
+            records = event["Records"]
+        except (KeyError, TypeError) as error:
+            raise NotABatch(
+                f"{self._queue.name}: the event has no Records: is this function mapped to a queue?"
+            ) from error
+        if not records:
+            return {"batchItemFailures": []}
+        batch = _ConcurrentBatch(lambda some: self._work(some, _remaining(context)))
+        with batch(records=records, handler=self._work):
+            batch.process()
+        return batch.response()
+
+    def _work(self, records: list[dict[str, Any]], remaining: Callable[[], timedelta]) -> frozenset[str]:
+        """Run the records, settle them together, and name those that stay on the queue."""
+        deliveries = [_delivery(record) for record in records]
+
+        def process(delivery: Delivery) -> Processed:
+            return self._processing.process(delivery, remaining=remaining)
+
+        one = len(deliveries) == 1
+        processed = [process(deliveries[0])] if one else list(self._pool.map(process, deliveries))
+        kept = self._parts.broker.settle([each.settled for each in processed])
+        self._parts.counts(
+            Counter(type(each.settled.outcome).__name__ for each in processed),
+            [each.duration_ms for each in processed if each.duration_ms is not None],
+        )
+        return kept
+
+
+class NotABatch(HeadworksError):
+    """An invocation that didn't come from a queue."""
+
+
+class _ConcurrentBatch(BatchProcessor):
+    """Powertools' batch with its records at work at the same time; all of them failing is a response, not an error."""
+
+    def __init__(self, work: Callable[[list[dict[str, Any]]], frozenset[str]]) -> None:
+        super().__init__(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        self._work = work
+
+    def process(self) -> list[tuple[Any, ...]]:
+        kept = self._work(self.records)
+        return [self._report(record, record["messageId"] in kept) for record in self.records]
+
+    def _report(self, record: dict[str, Any], stays: bool) -> tuple[Any, ...]:
+        data = self._to_batch_type(record, event_type=self.event_type)
+        if stays:
+            return self.failure_handler(data, (None, None, None))
+        return self.success_handler(data, None)
+
+
+def _delivery(record: Mapping[str, Any]) -> Delivery:
+    attributes = record["attributes"]
+    return Delivery(
+        id=record["messageId"],
+        body=record["body"],
+        receipt=record["receiptHandle"],
+        receive_count=int(attributes["ApproximateReceiveCount"]),
+        sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
+        ordering_key=attributes.get("MessageGroupId"),
+        record=record,
+    )
+
+
+def _remaining(context: LambdaContext) -> Callable[[], timedelta]:
+    return lambda: timedelta(milliseconds=context.get_remaining_time_in_millis())

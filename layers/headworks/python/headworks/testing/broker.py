@@ -1,0 +1,55 @@
+"""A broker in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headworks import outcome
+from headworks.brokers.broker import NO_DELAY, Sent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from headworks.brokers.broker import Settled
+    from headworks.message import Message
+
+
+class MemoryBroker:
+    """Keeps what it is given where a test can look.
+
+    `down` makes every send fail; `refused` names messages (by idempotency key) that alone do.
+    """
+
+    def __init__(self) -> None:
+        self.down = False
+        self.refused: set[str] = set()
+        self.messages: list[Message[bytes]] = []
+        self.delays: list[timedelta] = []
+        self.buried: list[tuple[Message[bytes], str, str]] = []
+        self.settled: list[Settled] = []
+
+    def send(self, messages: Sequence[Message[bytes]], *, delay: timedelta = NO_DELAY) -> list[Sent]:
+        return [self._send(message, delay) for message in messages]
+
+    def settle(self, settled: Sequence[Settled]) -> frozenset[str]:
+        self.settled.extend(settled)
+        return frozenset(
+            each.delivery.id
+            for each in settled
+            if isinstance(each.outcome, outcome.Retry | outcome.Defer)
+            or (self.down and isinstance(each.outcome, outcome.Dead))
+        )
+
+    def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
+        if self.down:
+            return Sent(message_id=message.id, error="down")
+        self.buried.append((message, reason, error))
+        return Sent(message_id=message.id)
+
+    def _send(self, message: Message[bytes], delay: timedelta) -> Sent:
+        if self.down or message.idempotency_key in self.refused:
+            return Sent(message_id=message.id, error="down")
+        self.messages.append(message)
+        self.delays.append(delay)
+        return Sent(message_id=message.id)

@@ -1,0 +1,131 @@
+"""The broker contract, for every broker."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headworks import outcome
+from headworks.brokers.broker import Delivery, Settled
+from headworks.brokers.sqs import SqsBroker
+from headworks.errors import Reject
+from headworks.outcome import Reason
+from headworks.testing.broker import MemoryBroker
+from headworks.testing.clock import NEW_YEAR
+from tests.support.declarations import SECOND, a_message, a_queue
+
+if TYPE_CHECKING:
+    from headworks.brokers.broker import Broker
+
+
+@dataclass
+class Stand:
+    """A broker and a way to look at what it holds."""
+
+    broker: Broker
+    on_queue: Any
+    buried: Any
+    take_down: Any
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def stand(request, log):
+    if request.param == "memory":
+        return memory_stand()
+    return sqs_stand(request.getfixturevalue("aws"), log)
+
+
+def memory_stand():
+    broker = MemoryBroker()
+
+    def take_down():
+        broker.down = True
+
+    return Stand(
+        broker=broker,
+        on_queue=lambda: [message.idempotency_key for message in broker.messages],
+        buried=lambda: [message.idempotency_key for message, _, _ in broker.buried],
+        take_down=take_down,
+    )
+
+
+def sqs_stand(aws, log):
+    sqs = aws("sqs")
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    dead = sqs.create_queue(QueueName="orders-dead")["QueueUrl"]
+
+    def keys_of(queue_url):
+        messages = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"])["idempotencykey"] for message in messages]
+
+    def take_down():
+        sqs.delete_queue(QueueUrl=url)
+        sqs.delete_queue(QueueUrl=dead)
+
+    broker = SqsBroker(a_queue(), sqs, url=url, dead_letter_url=dead, log=log, pause=lambda _: None)
+    return Stand(broker, lambda: keys_of(url), lambda: keys_of(dead), take_down)
+
+
+def a_delivery(name):
+    return Delivery(id=name, body="{}", receipt=f"r-{name}", receive_count=1, sent_at=NEW_YEAR)
+
+
+def test_what_is_sent_is_on_the_queue(stand):
+    sent = stand.broker.send([a_message(idempotency_key=f"k{n}") for n in range(3)])
+
+    assert sorted(stand.on_queue()) == ["k0", "k1", "k2"]
+    assert [each.error for each in sent] == [None] * 3
+
+
+def test_answers_come_in_the_order_of_the_input(stand):
+    messages = [a_message() for _ in range(25)]
+
+    assert [each.message_id for each in stand.broker.send(messages)] == [message.id for message in messages]
+
+
+def test_a_transport_that_is_down_is_an_answer_and_not_an_exception(stand):
+    stand.take_down()
+
+    sent = stand.broker.send([a_message(), a_message()])
+
+    assert all(each.error for each in sent)
+
+
+def test_what_is_buried_is_among_the_dead_letters_and_not_on_the_queue(stand):
+    sent = stand.broker.bury(a_message(idempotency_key="odd"), reason="quarantined", error="no type")
+
+    assert sent.error is None
+    assert stand.buried() == ["odd"]
+    assert stand.on_queue() == []
+
+
+def test_only_what_must_come_back_stays(stand):
+    kept = stand.broker.settle(
+        [
+            Settled(delivery=a_delivery("done"), outcome=outcome.Done()),
+            Settled(delivery=a_delivery("retry"), outcome=outcome.Retry(after=SECOND, error=Exception())),
+            Settled(delivery=a_delivery("defer"), outcome=outcome.Defer(after=SECOND, why="busy")),
+            Settled(
+                delivery=a_delivery("dead"), outcome=outcome.Dead(reason=Reason.REJECTED, error=Reject("no"))
+            ),
+        ]
+    )
+
+    assert kept == {"retry", "defer"}
+
+
+def test_a_dead_letter_that_cannot_be_kept_stays_on_the_queue(stand):
+    stand.take_down()
+
+    kept = stand.broker.settle(
+        [Settled(delivery=a_delivery("dead"), outcome=outcome.Dead(reason=Reason.EXPIRED))]
+    )
+
+    assert kept == {"dead"}
+
+
+def test_settling_nothing_keeps_nothing(stand):
+    assert stand.broker.settle([]) == frozenset()

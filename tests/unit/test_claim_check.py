@@ -1,0 +1,75 @@
+"""Bodies too large for a queue."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from headworks.claim_check import ClaimCheck
+from headworks.errors import MissingObject, Unavailable, Undecodable
+from tests.support.declarations import a_message, a_queue
+
+
+@pytest.fixture
+def claim_check(aws, bucket):
+    return ClaimCheck(a_queue(claim_check_over_bytes=100), aws("s3"), bucket=bucket)
+
+
+@pytest.mark.parametrize("data", [b'"%s"' % (b"x" * 98), b"{}"])
+def test_a_body_up_to_the_threshold_travels_along(claim_check, data):
+    message = a_message(data)
+
+    assert claim_check.check_in(message) is message
+    assert claim_check.check_out(message) is message
+
+
+def test_base64_counts_where_the_body_is_not_json(claim_check):
+    message = claim_check.check_in(a_message(b"\x00" * 80, data_content_type="image/png"))
+
+    assert message.data_ref is not None
+
+
+def test_a_large_body_comes_back_byte_for_byte(claim_check):
+    message = a_message('"häßlich ☃ \U0001f680"'.encode() + b" " * 200)
+
+    assert claim_check.check_out(claim_check.check_in(message)).data == message.data
+
+
+def test_a_body_that_is_gone_says_so(claim_check):
+    message = msgspec.structs.replace(a_message(), data_ref="s3://bodies/27d/orders/gone")
+
+    with pytest.raises(MissingObject, match="gone"):
+        claim_check.check_out(message)
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "s3://other/key",
+        "s3://bodies",
+        "s3://bodies/",
+        "https://bodies/key",
+        "bodies/key",
+        "file:///etc/passwd",
+    ],
+)
+def test_an_address_outside_the_pipelines_bucket_is_refused(claim_check, ref):
+    with pytest.raises(Undecodable, match="dataref"):
+        claim_check.check_out(msgspec.structs.replace(a_message(), data_ref=ref))
+
+
+class Down:
+    def get_object(self, **_):
+        raise EndpointConnectionError(endpoint_url="s3")
+
+    put_object = get_object
+
+
+def test_a_bucket_that_does_not_answer_is_our_own_trouble():
+    claim_check = ClaimCheck(a_queue(claim_check_over_bytes=1), Down(), bucket="bodies")
+
+    with pytest.raises(Unavailable):
+        claim_check.check_in(a_message())
+    with pytest.raises(Unavailable):
+        claim_check.check_out(msgspec.structs.replace(a_message(), data_ref="s3://bodies/k"))

@@ -1,0 +1,348 @@
+"""The Lambda consumer: batches in, partial failures out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
+
+from headworks import outcome
+from headworks.claim_check import ClaimCheck
+from headworks.consumer import Consumer, NotABatch
+from headworks.errors import InvalidDeclaration, Reject, Retry, Unavailable
+from headworks.ledger.memory import MemoryLedger
+from headworks.message import encode
+from headworks.outcome import Reason
+from headworks.telemetry import Action
+from headworks.testing.broker import MemoryBroker
+from headworks.testing.clock import MovingClock
+from headworks.testing.events import FakeContext, sqs_event, sqs_record
+from headworks.testing.log import RecordingLog
+from headworks.wiring import ConsumerParts
+from tests.support.declarations import SECOND, a_message, a_queue
+
+
+@dataclass(frozen=True)
+class Order:
+    customer: str
+    total: int = 0
+
+
+class Stand:
+    """A consumer between fakes, and what it did."""
+
+    def __init__(self, handle, *, claim_check=None, **fields):
+        self.broker, self.log, self.clock = MemoryBroker(), RecordingLog(), MovingClock()
+        self.ledger = MemoryLedger(self.clock)
+        self.counts = {}
+        self.consumer = Consumer(
+            a_queue(**{"payload": Order, **fields}),
+            handle,
+            parts=ConsumerParts(
+                broker=self.broker,
+                ledger=self.ledger,
+                log=self.log,
+                counts=lambda outcomes, _durations: self.counts.update(outcomes),
+                claim_check=claim_check,
+            ),
+            clock=self.clock,
+        )
+
+    def receive(self, *records, context=None):
+        answer = self.consumer(sqs_event(*records), context or FakeContext())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    @property
+    def outcomes(self):
+        return [each.outcome for each in self.broker.settled]
+
+
+def record(name, *, customer=None, count=1, key=None, **fields):
+    message = a_message(
+        json.dumps({"customer": customer or name}).encode(), idempotency_key=key or name, **fields
+    )
+    return sqs_record(encode(message), message_id=name, receive_count=count)
+
+
+def failing_for(*names, error=None):
+    def handle(message):
+        if message.data.customer in names:
+            raise error or RuntimeError("no")
+
+    return handle
+
+
+def test_one_failing_record_of_ten_is_the_only_one_that_comes_back():
+    stand = Stand(failing_for("m4"))
+
+    assert stand.receive(*(record(f"m{n}") for n in range(10))) == ["m4"]
+    assert stand.counts == {"Done": 9, "Retry": 1}
+
+
+def test_a_batch_that_failed_whole_is_a_response_and_not_an_exception():
+    stand = Stand(failing_for("a", "b"))
+
+    assert stand.receive(record("a"), record("b")) == ["a", "b"]
+
+
+def test_an_empty_batch_is_nothing_to_do():
+    assert Stand(failing_for()).receive() == []
+
+
+@pytest.mark.parametrize("event", [{}, {"source": "aws.events"}, None, []])
+def test_an_event_that_is_no_batch_is_an_error_that_says_so(event):
+    with pytest.raises(NotABatch, match="orders"):
+        Stand(failing_for()).consumer(event, FakeContext())
+
+
+def test_the_payload_arrives_as_its_type():
+    got = []
+    Stand(lambda message: got.append(message.data)).receive(record("m", customer="ada"))
+
+    assert got == [Order(customer="ada")]
+
+
+def test_the_second_parameter_tells_which_attempt_this_is():
+    got = []
+    Stand(lambda _message, context: got.append(context)).receive(record("m", count=2))
+
+    assert (got[0].attempt, got[0].max_attempts, got[0].idempotency_key) == (2, 3, "m")
+    assert got[0].remaining_time() == timedelta(minutes=5)
+
+
+def test_waits_follow_the_policy_and_the_last_attempt_is_the_end():
+    stand = Stand(failing_for("m"))
+
+    for count in (1, 2, 3):
+        stand.receive(record("m", count=count))
+
+    first, second, third = stand.outcomes
+    assert (first.after, second.after) == (SECOND, 5 * SECOND)
+    assert third.reason is Reason.EXHAUSTED
+
+
+def test_a_handler_chooses_its_own_wait():
+    stand = Stand(failing_for("m", error=Retry("busy", after=7 * SECOND)))
+
+    assert stand.receive(record("m")) == ["m"]
+    assert stand.outcomes[0].after == 7 * SECOND
+
+
+def test_a_rejected_message_is_dead_at_once_and_let_go_of():
+    stand = Stand(failing_for("m", error=Reject("never")))
+
+    assert stand.receive(record("m")) == []
+    assert stand.outcomes[0].reason is Reason.REJECTED
+
+
+@pytest.mark.parametrize(
+    "body", ["not json", '{"customer": 5}', "[]", "", '{"specversion": "1.0"}', "[" * 100_000]
+)
+def test_an_unreadable_body_is_dead_at_once_and_nobody_else_is(body):
+    stand = Stand(failing_for())
+
+    assert stand.receive(sqs_record(body, message_id="bad"), record("good")) == []
+    assert stand.outcomes[0].reason is Reason.UNDECODABLE
+    assert stand.outcomes[1] == outcome.Done()
+
+
+def test_a_plain_body_sent_by_hand_is_processed():
+    got = []
+    Stand(lambda message: got.append(message.data)).receive(sqs_record('{"customer": "by hand"}'))
+
+    assert got == [Order(customer="by hand")]
+
+
+def test_an_expired_message_is_dead_and_not_processed():
+    ran = []
+    stand = Stand(ran.append)
+    late = record("m", expires_at=stand.clock.now() + SECOND)
+    stand.clock.advance(SECOND)
+
+    stand.receive(late)
+
+    assert ran == []
+    assert stand.outcomes[0].reason is Reason.EXPIRED
+
+
+def test_the_same_key_runs_once():
+    ran = []
+    stand = Stand(ran.append)
+
+    stand.receive(record("a", key="k"))
+    assert stand.receive(record("b", key="k")) == []
+
+    assert len(ran) == 1
+    assert stand.outcomes[1] == outcome.Done(duplicate=True)
+
+
+def test_a_key_that_runs_elsewhere_is_left_alone_and_comes_back():
+    stand = Stand(failing_for())
+    stand.ledger.lease("k", ends=60 * SECOND)
+
+    assert stand.receive(record("a", key="k")) == ["a"]
+    assert isinstance(stand.outcomes[0], outcome.Defer)
+
+
+def test_after_a_crash_the_lease_ends_with_the_invocation_that_held_it():
+    stand = Stand(failing_for())
+    stand.ledger.lease("k", ends=60 * SECOND)
+    stand.clock.advance(60 * SECOND)
+
+    assert stand.receive(record("a", key="k", count=2)) == []
+
+
+def test_a_failed_attempt_gives_its_lease_back():
+    stand = Stand(failing_for("m"))
+
+    stand.receive(record("m"))
+    stand.receive(record("m", count=2))
+
+    assert [type(each) for each in stand.outcomes] == [outcome.Retry, outcome.Retry]
+
+
+def test_a_ledger_that_is_down_defers_and_costs_nothing():
+    ran = []
+    stand = Stand(ran.append)
+    stand.ledger.down = True
+
+    assert stand.receive(record("m", count=9)) == ["m"]
+    assert ran == []
+    assert isinstance(stand.outcomes[0], outcome.Defer)
+
+
+def test_done_stays_done_when_the_completing_write_fails():
+    def handle(_message):
+        stand.ledger.down = True
+
+    stand = Stand(handle)
+
+    assert stand.receive(record("m")) == []
+    assert stand.outcomes == [outcome.Done()]
+    assert Action.TROUBLE in stand.log.actions
+
+
+def test_trouble_of_our_own_inside_a_handler_is_no_verdict_on_the_message():
+    stand = Stand(failing_for("m", error=Unavailable("the secrets", "down")))
+
+    assert stand.receive(record("m", count=3)) == ["m"]
+    assert isinstance(stand.outcomes[0], outcome.Defer)
+
+
+def test_a_claim_checked_body_arrives_whole(aws, bucket):
+    got = []
+    queue = a_queue(claim_check_over_bytes=10)
+    claim_check = ClaimCheck(queue, aws("s3"), bucket=bucket)
+    travelling = claim_check.check_in(a_message(b'{"customer": "a long name"}'))
+
+    Stand(lambda message: got.append(message.data), claim_check=claim_check).receive(
+        sqs_record(encode(travelling))
+    )
+
+    assert got == [Order(customer="a long name")]
+
+
+def test_a_claim_checked_body_that_is_gone_is_dead_for_that_reason(aws, bucket):
+    queue = a_queue(claim_check_over_bytes=10)
+    claim_check = ClaimCheck(queue, aws("s3"), bucket=bucket)
+    travelling = claim_check.check_in(a_message(b'{"customer": "a long name"}'))
+    aws("s3").delete_object(Bucket=bucket, Key=travelling.data_ref.removeprefix("s3://bodies/"))
+    stand = Stand(failing_for(), claim_check=claim_check)
+
+    stand.receive(sqs_record(encode(travelling)))
+
+    assert stand.outcomes[0].reason is Reason.BODY_MISSING
+
+
+def test_no_handler_starts_that_cannot_finish_in_time():
+    ran = []
+    stand = Stand(ran.append, timeout=30 * SECOND)
+
+    assert stand.receive(record("m"), context=FakeContext(remaining_ms=29_000)) == ["m"]
+    assert ran == []
+    assert isinstance(stand.outcomes[0], outcome.Defer)
+
+
+def test_records_of_a_batch_run_at_the_same_time_as_many_as_declared():
+    together = threading.Barrier(5, timeout=10)
+    stand = Stand(lambda _message: together.wait(), concurrency=5)
+
+    assert stand.receive(*(record(f"m{n}") for n in range(10))) == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_never_more_than_the_declared_number_run_at_once(concurrency):
+    running, most, lock = 0, 0, threading.Lock()
+
+    def handle(_message):
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        threading.Event().wait(0.01)
+        with lock:
+            running -= 1
+
+    Stand(handle, concurrency=concurrency, timeout=SECOND).receive(*(record(f"m{n}") for n in range(9)))
+
+    assert most == concurrency
+
+
+def test_async_handlers_run_at_the_same_time_as_tasks():
+    async def handle(_message):
+        arrived.append(1)
+        if len(arrived) == 10:
+            everybody.set()
+        await asyncio.wait_for(everybody.wait(), 10)
+
+    arrived, everybody = [], asyncio.Event()
+    stand = Stand(handle)
+
+    assert stand.receive(*(record(f"m{n}") for n in range(10))) == []
+
+
+def test_a_cancelled_task_is_a_failed_attempt():
+    async def handle(_message):
+        raise asyncio.CancelledError
+
+    stand = Stand(handle)
+
+    assert stand.receive(record("m")) == ["m"]
+    assert isinstance(stand.outcomes[0], outcome.Retry)
+
+
+def test_failures_are_reported_in_the_order_of_the_batch():
+    names = [f"m{n}" for n in range(10)]
+
+    assert Stand(failing_for(*names)).receive(*map(record, names)) == names
+
+
+def test_powertools_decorators_can_wrap_it():
+    stand = Stand(failing_for("b"))
+    logger = Logger(service="test")
+    handler = logger.inject_lambda_context(event_source(data_class=SQSEvent)(stand.consumer))
+
+    answer = handler(sqs_event(record("a"), record("b")), FakeContext())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "b"}]}
+
+
+def test_an_ordered_queue_is_refused_until_attempts_are_counted_apart_from_receives():
+    with pytest.raises(InvalidDeclaration, match="ordered"):
+        Stand(failing_for(), fifo=True)
+
+
+def test_every_line_carries_ids_and_outcome_and_no_line_the_payload():
+    stand = Stand(failing_for("secret-customer"))
+
+    stand.receive(record("m", customer="secret-customer"))
+
+    assert stand.log.actions == [Action.STARTED, Action.RETRY]
+    assert all({"queue", "consumer", "message_id", "attempt"} <= set(fields) for _, fields in stand.log.lines)
+    assert "secret-customer" not in repr(stand.log.lines)

@@ -1,0 +1,121 @@
+"""The declaration derives what follows and refuses what can't work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from headworks.errors import InvalidDeclaration, InvalidQueue
+from headworks.queue import Queue
+from headworks.retry import RetryPolicy
+from headworks.topology import Topology
+from headworks.webhooks.routes import Route
+from pipeline import TOPOLOGY
+from pipeline.queues import WEBHOOKS
+
+S = timedelta(seconds=1)
+
+
+def a_queue(**fields):
+    return Queue(**{"name": "orders", "payload": Any, "consumers": ("fulfil_order",), **fields})
+
+
+def test_timeouts_follow_from_the_handlers():
+    queue = a_queue(timeout=20 * S, batch_size=25, concurrency=10, batch_window=2 * S)
+
+    assert queue.function_timeout == 65 * S
+    assert queue.visibility_timeout == 392 * S
+
+
+def test_names_follow_from_the_queues():
+    queue = a_queue(name="order-events")
+
+    assert queue.url_variable == "QUEUE_URL_ORDER_EVENTS"
+    assert queue.dead_letter_url_variable == "DEAD_LETTER_QUEUE_URL_ORDER_EVENTS"
+    assert queue.resource_id == "OrderEvents"
+
+
+def test_a_key_is_remembered_longer_than_any_copy_can_live():
+    assert a_queue().memory_of_keys > a_queue().retention + a_queue().dead_letter_retention
+
+
+def test_the_dead_letter_queue_outlives_the_queue():
+    # The retention clock of a standard queue goes on from the first send.
+    assert a_queue().dead_letter_retention > a_queue().retention
+
+
+def test_redrive_is_a_net_and_not_the_attempt_limit():
+    assert a_queue().receive_limit >= 100
+    assert a_queue(fifo=True).receive_limit == 1000
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"name": "Orders"}, "'Orders' isn't a queue's name"),
+        ({"name": "a" * 61}, "at most 60"),
+        ({"consumers": ()}, "0 consumers"),
+        ({"consumers": ("a_b", "c_d")}, "2 consumers"),
+        ({"consumers": ("email",)}, "verb_object"),
+        ({"transport": "redis"}, "redis"),
+        ({"batch_size": 0}, "batch of 0"),
+        ({"batch_size": 11}, "needs a batch window"),
+        ({"batch_size": 11, "fifo": True}, "outside 1 to 10"),
+        ({"fifo": True, "batch_window": S}, "no batch window on a FIFO queue"),
+        ({"batch_window": S / 2}, "whole seconds"),
+        ({"batch_window": 301 * S}, "5 minutes"),
+        ({"batch_size": 100, "batch_window": S}, "6 MB"),
+        ({"claim_check_over_bytes": 2**20}, "1 MiB"),
+        ({"concurrency": 0}, "runs nothing"),
+        ({"max_concurrency": 1}, "2 to 1000"),
+        ({"timeout": 16 * 60 * S}, "15 minutes"),
+        ({"timeout": 2 * 60 * S, "concurrency": 1}, "15 minutes"),
+        ({"timeout": S / 10}, "under a second"),
+        ({"retry": RetryPolicy(delays=(timedelta(hours=12),))}, "12 hours of invisibility"),
+        ({"fifo": True, "retry": RetryPolicy(delays=(S,) * 24)}, "receive limit of 1000"),
+        ({"deduplication_window": 0 * S}, "remembers nothing"),
+        ({"expires_after": 0 * S}, "dead at birth"),
+        ({"retry": RetryPolicy(delays=(timedelta(hours=9),) * 17)}, "retention"),
+    ],
+)
+def test_a_declaration_that_cannot_work_is_refused_when_it_is_made(fields, why):
+    with pytest.raises(InvalidQueue, match=why):
+        a_queue(**fields)
+
+
+def test_small_bodies_allow_large_batches():
+    assert a_queue(batch_size=100, batch_window=S, claim_check_over_bytes=32 * 1024).batch_size == 100
+
+
+def test_webhooks_are_tried_eight_times_on_the_published_schedule():
+    assert WEBHOOKS.retry.max_attempts == 8
+    assert [int(delay.total_seconds()) for delay in WEBHOOKS.retry.used_delays] == [
+        1,
+        5,
+        30,
+        120,
+        600,
+        1800,
+        3600,
+    ]
+    assert WEBHOOKS.retry.delays[-1] == timedelta(hours=2)
+
+
+def test_this_pipelines_declarations_fit_together():
+    assert TOPOLOGY.routed_queues == (WEBHOOKS,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"queues": (a_queue(), a_queue())}, "declared twice: queue orders"),
+        ({"queues": (a_queue(), a_queue(name="other"))}, "declared twice: consumer fulfil_order"),
+        ({"queues": (a_queue(),), "routes": (Route(queue="ordres"),)}, "'ordres', which isn't declared"),
+        ({"queues": (a_queue(),), "routes": (Route(queue="orders", endpoint="x"),)}, "endpoint 'x'"),
+    ],
+)
+def test_declarations_that_contradict_one_another_are_refused(fields, why):
+    with pytest.raises(InvalidDeclaration, match=why):
+        Topology(**fields)

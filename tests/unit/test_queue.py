@@ -12,6 +12,7 @@ from headworks.queue import Queue
 from headworks.retry import RetryPolicy
 from headworks.topology import Topology
 from headworks.webhooks.routes import Route
+from headworks.webhooks.sources import stripe
 from pipeline import TOPOLOGY
 from pipeline.queues import WEBHOOKS
 
@@ -114,6 +115,8 @@ def test_this_pipelines_declarations_fit_together():
         ({"queues": (a_queue(), a_queue(name="other"))}, "declared twice: consumer fulfil_order"),
         ({"queues": (a_queue(),), "routes": (Route(queue="ordres"),)}, "'ordres', which isn't declared"),
         ({"queues": (a_queue(),), "routes": (Route(queue="orders", endpoint="x"),)}, "endpoint 'x'"),
+        ({"queues": (a_queue(fifo=True),), "routes": (Route(queue="orders"),)}, "no ordering key"),
+        ({"queues": (a_queue(),), "sources": (stripe(),)}, "no route takes events of the source 'stripe'"),
     ],
 )
 def test_declarations_that_contradict_one_another_are_refused(fields, why):

@@ -83,6 +83,7 @@ class _Batches:
 
     def answer(self, event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         """Process a batch and answer which of its records SQS must hand out again."""
+        self._parts.log.begin(context)
         try:
             records = event["Records"]
         except (KeyError, TypeError) as error:

@@ -196,7 +196,7 @@ class Processing:
         )
 
 
-class _Cancelled(Exception):  # noqa: N818 - it stands in for asyncio's CancelledError, which isn't an Exception
+class _Cancelled(Exception):
     """A handler's task was cancelled: a failed attempt like any other."""
 
 

@@ -41,6 +41,9 @@ class Log(Protocol):
     def __call__(self, action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
         """Tell one action.  An unexpected `error` comes with its stack trace."""
 
+    def begin(self, context: object) -> None:
+        """From here on lines belong to the invocation of this Lambda context."""
+
 
 class Counts(Protocol):
     """Where outcomes are counted."""
@@ -59,32 +62,34 @@ _LEVELS = {
 }
 
 
-def powertools_log(service: str) -> Log:
+class PowertoolsLog:
     """Actions as lines of Powertools' Logger.
 
     The handler's own words for a failure (`Retry`, `Reject`) need no stack trace; anything
     else is unexpected and gets one.
     """
-    # Imported here: declarations and tests that read `Action` don't pay for Powertools.
-    from aws_lambda_powertools import Logger
 
-    logger = Logger(service=service)
+    def __init__(self, service: str) -> None:
+        # Imported here: declarations and tests that read `Action` don't pay for Powertools.
+        from aws_lambda_powertools import Logger
 
-    def tell(action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
+        self._logger = Logger(service=service)
+        self._writers = {logging.ERROR: self._logger.error, logging.WARNING: self._logger.warning}
+
+    def __call__(self, action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
         known = {name: value for name, value in fields.items() if value is not None}
         if error is not None:
             known |= {"error_type": type(error).__name__, "error": str(error)[:LONGEST_ERROR]}
         unexpected = error is not None and not isinstance(error, HeadworksError)
-        write = {logging.ERROR: logger.error, logging.WARNING: logger.warning}.get(
-            _LEVELS.get(action, 0), logger.info
-        )
+        write = self._writers.get(_LEVELS.get(action, logging.INFO), self._logger.info)
         write(
             str(action),
             extra={"action": str(action), **known},
             exc_info=error if unexpected else None,
         )
 
-    return tell
+    def begin(self, context: object) -> None:
+        self._logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
 
 
 def powertools_counts(queue: str, consumer: str) -> Counts:

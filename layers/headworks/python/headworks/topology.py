@@ -34,15 +34,22 @@ class Topology:
         _refuse_twins("source", (source.name for source in self.sources))
         _refuse_twins("endpoint", (endpoint.name for endpoint in self.endpoints))
         _refuse_twins("edge", (edge.function for edge in self.edges))
-        endpoints = {endpoint.name for endpoint in self.endpoints}
-        queues = {queue.name for queue in self.queues}
         for route in self.routes:
-            if route.queue not in queues:
-                raise InvalidDeclaration(f"a route leads to the queue {route.queue!r}, which isn't declared")
-            if route.endpoint is not None and route.endpoint not in endpoints:
-                raise InvalidDeclaration(
-                    f"a route leads to the endpoint {route.endpoint!r}, which isn't declared"
-                )
+            self._check_route(route)
+        for source in self.sources:
+            if not any(route.serves(source.name) for route in self.routes):
+                raise InvalidDeclaration(f"no route takes events of the source {source.name!r}")
+
+    def _check_route(self, route: Route) -> None:
+        queue = self.queue(route.queue)
+        if queue is None:
+            raise InvalidDeclaration(f"a route leads to the queue {route.queue!r}, which isn't declared")
+        if queue.fifo:
+            raise InvalidDeclaration(f"a webhook has no ordering key: no route can lead to {queue.name!r}")
+        if route.endpoint is not None and self.endpoint(route.endpoint) is None:
+            raise InvalidDeclaration(
+                f"a route leads to the endpoint {route.endpoint!r}, which isn't declared"
+            )
 
     def queue(self, name: str) -> Queue | None:
         """The queue of that name, if there is one."""

@@ -12,7 +12,7 @@ from headworks.deduplication import DynamoDBDeduplication
 from headworks.ledger.dynamodb import DynamoDBLedger
 from headworks.producer import Producer
 from headworks.settings import Settings
-from headworks.telemetry import powertools_counts, powertools_log
+from headworks.telemetry import PowertoolsLog, powertools_counts
 
 if TYPE_CHECKING:
     from headworks.brokers.broker import Broker
@@ -35,7 +35,7 @@ class ConsumerParts:
 def consumer_parts(queue: Queue, consumer: str, settings: Settings | None = None) -> ConsumerParts:
     """The deployed parts of one consumer: SQS, DynamoDB, S3, Powertools."""
     settings = settings or Settings()
-    log = powertools_log(consumer)
+    log = PowertoolsLog(consumer)
     return ConsumerParts(
         broker=_broker(queue, settings, log),
         ledger=DynamoDBLedger(queue, consumer, clients.dynamodb(), table=settings.ledger_table),

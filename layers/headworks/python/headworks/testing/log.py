@@ -13,9 +13,13 @@ class RecordingLog:
 
     def __init__(self) -> None:
         self.lines: list[tuple[Action, dict[str, Any]]] = []
+        self.context: object = None
 
     def __call__(self, action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
         self.lines.append((action, {**fields, "error": error}))
+
+    def begin(self, context: object) -> None:
+        self.context = context
 
     @property
     def actions(self) -> list[Action]:

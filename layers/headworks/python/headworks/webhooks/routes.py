@@ -23,9 +23,13 @@ class Route:
     event_type: str = "*"
     endpoint: str | None = None
 
+    def serves(self, source: str) -> bool:
+        """Whether events of this source may take the route, those of some types at least."""
+        return fnmatchcase(source, self.source)
+
     def matches(self, source: str, event_type: str) -> bool:
         """Whether an event of this source and type takes the route."""
-        return fnmatchcase(source, self.source) and fnmatchcase(event_type, self.event_type)
+        return self.serves(source) and fnmatchcase(event_type, self.event_type)
 
 
 def routes_of(routes: Iterable[Route], source: str, event_type: str) -> tuple[Route, ...]:

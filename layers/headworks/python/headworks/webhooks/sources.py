@@ -14,9 +14,10 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InHeader:
-    """A value that the provider puts into a header."""
+    """A value that the provider puts into a header, which some senders spell as its `alias`."""
 
     name: str
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,9 @@ class Source:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise InvalidDeclaration(f"{excerpt(self.name)} isn't a source's name: lower-case words joined by hyphens")
+            raise InvalidDeclaration(
+                f"{excerpt(self.name)} isn't a source's name: lower-case words joined by hyphens"
+            )
         if self.tolerance <= timedelta(0):
             raise InvalidDeclaration(f"{self.name}: a tolerance of {self.tolerance} refuses every event")
 
@@ -94,15 +97,17 @@ def github(name: str = "github") -> Source:
     )
 
 
-def standard_webhooks(name: str = "standard-webhooks", *, tolerance: timedelta = timedelta(minutes=5)) -> Source:
-    """Webhooks of any sender that follows standardwebhooks.com.
+def standard_webhooks(
+    name: str = "standard-webhooks", *, tolerance: timedelta = timedelta(minutes=5)
+) -> Source:
+    """Webhooks of any sender that follows standardwebhooks.com; Svix' spelling of its headers will do.
 
     Its own headers aren't forwarded: deliveries carry ours under the same names.
     """
     return Source(
         name=name,
         scheme="standard-webhooks",
-        event_id=InHeader(name="webhook-id"),
+        event_id=InHeader(name="webhook-id", alias="svix-id"),
         event_type=InBody(path="type"),
         tolerance=tolerance,
     )

@@ -1,0 +1,157 @@
+"""What a producer submits: messages with CloudEvents' attributes, all checked before any is sent."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from headworks.errors import Undecodable, excerpt
+from headworks.http_api import Problem
+from headworks.message import LONGEST_NAME_BYTES
+from headworks.payload import decode_payload
+from headworks.producer import Outgoing
+
+if TYPE_CHECKING:
+    from headworks.http_api import Request
+    from headworks.queue import Queue
+
+MOST_MESSAGES = 100
+# As long as SQS itself can delay; longer waits need a place to wait in.
+MAX_DELAY_SECONDS = 900
+DEFAULT_TYPE = "message"
+KEY_HEADER = "idempotency-key"
+LONGEST_DETAIL = 500
+
+_NAMES = ("type", "source", "subject", "idempotencykey", "partitionkey", "tenant")
+_ESCAPED = re.compile(r'\\(["\\])')
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One message as it is submitted.
+
+    `data` stays the JSON that came.  Unless they are given, `type` is `message` and `source`
+    the path that it was posted to.
+    """
+
+    data: msgspec.Raw
+    type: str = DEFAULT_TYPE
+    source: str | None = None
+    subject: str | None = None
+    idempotencykey: str | None = None
+    partitionkey: str | None = None
+    tenant: str | None = None
+    expirytime: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    delayseconds: int = 0
+
+    @property
+    def delay(self) -> timedelta:
+        """How long the queue keeps it back."""
+        return timedelta(seconds=self.delayseconds)
+
+    def outgoing(self, queue: Queue, *, traceparent: str) -> Outgoing:
+        """The message as the producer takes it."""
+        return Outgoing(
+            data=bytes(self.data),
+            type=self.type,
+            source=self.source or f"/queues/{queue.name}",
+            subject=self.subject,
+            idempotency_key=self.idempotencykey,
+            ordering_key=self.partitionkey,
+            tenant=self.tenant,
+            expires_at=self.expirytime,
+            traceparent=traceparent,
+        )
+
+
+_decoder = msgspec.json.Decoder(Submission | list[Submission])
+
+
+def read_submissions(request: Request, queue: Queue) -> Submission | list[Submission]:
+    """The message in a request, or the array of them, each fit for this queue.
+
+    Raises `Problem` 400 that says which message isn't, by its JSON path, and why.
+    """
+    submitted = _parse(request.body)
+    key = _header_key(request)
+    if isinstance(submitted, Submission):
+        submitted = submitted if key is None else _with_key(submitted, key)
+        _check(submitted, queue, path="$")
+        return submitted
+    if key is not None:
+        raise _problem(
+            "The header Idempotency-Key is for one message; in an array give each its idempotencykey."
+        )
+    if not 1 <= len(submitted) <= MOST_MESSAGES:
+        raise _problem(f"An array holds 1 to {MOST_MESSAGES} messages; this one holds {len(submitted)}.")
+    for index, submission in enumerate(submitted):
+        _check(submission, queue, path=f"$[{index}]")
+    return submitted
+
+
+def _parse(body: bytes) -> Submission | list[Submission]:
+    if not body:
+        raise _problem("The body is empty.")
+    try:
+        submitted: Submission | list[Submission] = _decoder.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise _problem(f"The body isn't a message or an array of messages: {error}") from error
+    return submitted
+
+
+def _header_key(request: Request) -> str | None:
+    """The key in `Idempotency-Key`: a string in quotes (draft-ietf-httpapi-idempotency-key-header), or bare."""
+    value = request.headers.get(KEY_HEADER)
+    if value is None:
+        return None
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = _ESCAPED.sub(r"\1", value[1:-1])
+    if not value:
+        raise _problem("The header Idempotency-Key is empty.")
+    return value
+
+
+def _with_key(submission: Submission, key: str) -> Submission:
+    if submission.idempotencykey not in (None, key):
+        raise _problem("The header Idempotency-Key and idempotencykey in the body give different keys.")
+    return msgspec.structs.replace(submission, idempotencykey=key)
+
+
+def _check(submission: Submission, queue: Queue, *, path: str) -> None:
+    for name in _NAMES:
+        _check_name(getattr(submission, name), f"{path}.{name}")
+    if not 0 <= submission.delayseconds <= MAX_DELAY_SECONDS:
+        raise _problem(f"{path}.delayseconds is outside 0 to {MAX_DELAY_SECONDS}.")
+    if queue.fifo and submission.delayseconds:
+        raise _problem(
+            f"{path}.delayseconds: the queue {queue.name} is ordered, it delays no single message."
+        )
+    if queue.fifo and submission.partitionkey is None:
+        raise _problem(f"{path}.partitionkey is missing: the queue {queue.name} is ordered by it.")
+    _check_data(bytes(submission.data), queue, path=f"{path}.data")
+
+
+def _check_name(value: str | None, path: str) -> None:
+    if value is None:
+        return
+    if not value or value != value.strip() or len(value.encode()) > LONGEST_NAME_BYTES:
+        raise _problem(
+            f"{path}: {excerpt(value)} is empty, has blanks around it or is over {LONGEST_NAME_BYTES} bytes."
+        )
+
+
+def _check_data(data: bytes, queue: Queue, *, path: str) -> None:
+    try:
+        # A payload type may skip over what no parser can read; the queue carries JSON only.
+        decode_payload(data, Any, where=path)
+        decode_payload(data, queue.payload, where=path)
+    except Undecodable as error:
+        raise _problem(str(error)) from error
+
+
+def _problem(detail: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, detail[:LONGEST_DETAIL])

@@ -1,0 +1,71 @@
+"""This pipeline's resources in moto, and an entry point that finds them as it would on Lambda."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import Any
+
+from headworks import clients, settings
+from pipeline import TOPOLOGY
+
+DEDUPLICATION_TABLE = "deduplication"
+BUCKET = "bodies"
+CLIENTS = (clients.sqs, clients.dynamodb, clients.s3, clients.secrets_manager)
+
+
+class Deployment:
+    """Everything that the edges need; `secret` is every secret's string."""
+
+    def __init__(self, aws: Any, monkeypatch: Any, *, secret: str) -> None:
+        self._aws, self._monkeypatch, self._secret = aws, monkeypatch, secret
+        self._make_queues()
+        self._make_stores()
+        self._make_secrets()
+        for client in CLIENTS:
+            client.cache_clear()
+
+    def handler(self, function: str) -> Any:
+        """The function's entry point, imported anew: a cold start."""
+        module = f"{function}.handler"
+        sys.modules.pop(module, None)
+        handler = importlib.import_module(module).handler
+        # Loggers outlive tests, and with them the stdout of the first one.
+        for each in logging.getLogger(function).handlers:
+            if isinstance(each, logging.StreamHandler):
+                each.setStream(sys.stdout)
+        return handler
+
+    def bodies(self, url: str) -> list[str]:
+        """What lies on a queue."""
+        received = self._aws("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        return [message["Body"] for message in received.get("Messages", [])]
+
+    def _make_queues(self) -> None:
+        self.urls: dict[str, str] = {}
+        self.dead_letter_urls: dict[str, str] = {}
+        for queue in TOPOLOGY.queues:
+            for name, variable, urls in (
+                (queue.name, queue.url_variable, self.urls),
+                (f"{queue.name}-dead", queue.dead_letter_url_variable, self.dead_letter_urls),
+            ):
+                urls[queue.name] = self._aws("sqs").create_queue(QueueName=name)["QueueUrl"]
+                self._monkeypatch.setenv(variable, urls[queue.name])
+
+    def _make_stores(self) -> None:
+        self._aws("dynamodb").create_table(
+            TableName=DEDUPLICATION_TABLE,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self._aws("s3").create_bucket(Bucket=BUCKET)
+        self._monkeypatch.setenv(settings.DEDUPLICATION_TABLE, DEDUPLICATION_TABLE)
+        self._monkeypatch.setenv(settings.CLAIM_CHECK_BUCKET, BUCKET)
+
+    def _make_secrets(self) -> None:
+        variables = [source.secret_variable for source in TOPOLOGY.sources] + [settings.PRODUCER_SECRET]
+        for variable in variables:
+            self._aws("secretsmanager").create_secret(Name=variable.lower(), SecretString=self._secret)
+            self._monkeypatch.setenv(variable, variable.lower())

@@ -46,7 +46,12 @@ def test_jitter_adds_up_to_a_fifth_and_never_subtracts(attempt, draw, seconds):
     ("wanted", "seconds"), [(0, 1), (0.2, 1), (7, 7), (7.1, 8), (3600, 3600), (10**6, 3600), (-5, 1)]
 )
 def test_a_wish_is_clamped_to_whole_seconds_within_reason(wanted, seconds):
-    assert POLICY.clamp(timedelta(seconds=wanted)) == seconds * S
+    assert POLICY.clamp(timedelta(seconds=wanted), draw=lambda: 0.0) == seconds * S
+
+
+@pytest.mark.parametrize(("wanted", "seconds"), [(7, 7), (9, 9), (10, 11), (60, 66), (3600, 3960)])
+def test_a_wish_is_spread_by_jitter_where_there_is_something_to_spread(wanted, seconds):
+    assert POLICY.clamp(timedelta(seconds=wanted), draw=lambda: 0.5) == seconds * S
 
 
 def test_a_leftover_delay_serves_when_attempts_are_raised():

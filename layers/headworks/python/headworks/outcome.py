@@ -92,5 +92,5 @@ def judge(
     if attempt >= policy.max_attempts:
         return Dead(reason=Reason.EXHAUSTED, error=error)
     if isinstance(error, errors.Retry) and error.after is not None:
-        return Retry(after=policy.clamp(error.after), error=error)
+        return Retry(after=policy.clamp(error.after, draw=draw), error=error)
     return Retry(after=policy.delay_after(attempt, draw=draw), error=error)

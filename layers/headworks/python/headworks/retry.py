@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEFAULT_DELAYS = (timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
+JITTER_FROM = timedelta(seconds=10)
 FIRST_DEFERRAL = timedelta(seconds=2)
 LONGEST_DEFERRAL = timedelta(seconds=60)
 
@@ -67,7 +68,7 @@ class RetryPolicy:
     @property
     def longest_delay(self) -> timedelta:
         """The longest wait before an attempt, jitter included, whoever asks for it."""
-        return max([self.longest, *(delay * (1 + self.jitter) for delay in self.used_delays)])
+        return max(self.longest, *self.used_delays, timedelta()) * (1 + self.jitter)
 
     @property
     def longest_story(self) -> timedelta:
@@ -92,9 +93,16 @@ class RetryPolicy:
         jittered = delay * (1 + self.jitter * draw())
         return timedelta(seconds=max(math.ceil(delay.total_seconds()), math.floor(jittered.total_seconds())))
 
-    def clamp(self, wanted: timedelta) -> timedelta:
-        """A wait that a handler asked for, in whole seconds, at least 1 and at most `longest`."""
-        seconds = math.ceil(min(max(wanted, timedelta(seconds=1)), self.longest).total_seconds())
+    def clamp(self, wanted: timedelta, *, draw: Callable[[], float] = random) -> timedelta:
+        """A wait that a handler asked for, in whole seconds, at least 1 and at most `longest`.
+
+        Jitter spreads those who were all told the same; under ten seconds there is nothing to spread.
+        """
+        bounded = min(max(wanted, timedelta(seconds=1)), self.longest)
+        jitter = self.jitter * draw() if bounded >= JITTER_FROM else 0
+        seconds = max(
+            math.ceil(bounded.total_seconds()), math.floor((bounded * (1 + jitter)).total_seconds())
+        )
         return timedelta(seconds=seconds)
 
 

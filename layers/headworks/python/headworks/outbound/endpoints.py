@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from headworks.errors import InvalidDeclaration, excerpt
+from headworks.outbound.errors import AddressRefused
+from headworks.outbound.target import parse_target
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -27,9 +29,11 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise InvalidDeclaration(f"{excerpt(self.name)} isn't an endpoint's name: lower-case words joined by hyphens")
-        if self.url is not None and not self.url.startswith(("https://", "http://")):
-            raise InvalidDeclaration(f"endpoint {self.name}: {excerpt(self.url)} isn't an http(s) URL")
+            raise InvalidDeclaration(
+                f"{excerpt(self.name)} isn't an endpoint's name: lower-case words joined by hyphens"
+            )
+        if self.url is not None:
+            self._check_url(self.url)
         if self.timeout <= timedelta(0):
             raise InvalidDeclaration(f"endpoint {self.name}: a timeout of {self.timeout} reaches nobody")
 
@@ -52,6 +56,12 @@ class Endpoint:
     def resource_id(self) -> str:
         """The endpoint's name as CDK construct ids are written."""
         return "".join(part.capitalize() for part in self.name.split("-"))
+
+    def _check_url(self, url: str) -> None:
+        try:
+            parse_target(url)
+        except AddressRefused as error:
+            raise InvalidDeclaration(f"endpoint {self.name}: {error}") from error
 
     @property
     def _upper_name(self) -> str:

@@ -62,6 +62,11 @@ class Source:
         return f"/webhooks/{self.name}"
 
     @property
+    def resource_id(self) -> str:
+        """The source's name as CDK construct ids are written."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+    @property
     def secret_variable(self) -> str:
         """The environment variable that names the secret of this source in Secrets Manager."""
         return f"SOURCE_SECRET_{self.name.replace('-', '_').upper()}"

@@ -1,0 +1,55 @@
+"""The CDK app: `npx cdk synth`, `npx cdk deploy --all`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import aws_cdk as cdk
+
+from headworks.errors import HeadworksError
+from infra.deployment import Deployment
+from infra.guard_rails import check_packages, guard
+from infra.stacks.monitoring import HeadworksMonitoring
+from infra.stacks.service import HeadworksService
+from infra.stacks.storage import HeadworksStorage
+from pipeline import TOPOLOGY
+
+if TYPE_CHECKING:
+    from headworks.topology import Topology
+
+
+class Stacks(NamedTuple):
+    """A pipeline's stacks: `service.queue("webhooks").function` and its like are ordinary constructs."""
+
+    storage: HeadworksStorage
+    service: HeadworksService
+    monitoring: HeadworksMonitoring
+
+
+def build(app: cdk.App, topology: Topology, deployment: Deployment) -> Stacks:
+    """The stacks of a pipeline, in no particular environment: synthesis asks AWS nothing."""
+    check_packages(topology, deployment.tree)
+    guard(app)
+    storage = HeadworksStorage(app, "HeadworksStorage", topology=topology, deployment=deployment)
+    service = HeadworksService(
+        app, "HeadworksService", topology=topology, deployment=deployment, storage=storage
+    )
+    monitoring = HeadworksMonitoring(
+        app, "HeadworksMonitoring", topology=topology, deployment=deployment, service=service
+    )
+    return Stacks(storage, service, monitoring)
+
+
+def main() -> None:
+    """Synthesise this repository's pipeline."""
+    app = cdk.App()
+    try:
+        build(app, TOPOLOGY, Deployment.from_context(app.node, TOPOLOGY))
+    except HeadworksError as error:
+        sys.exit(f"headworks: {error}")
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

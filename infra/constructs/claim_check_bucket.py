@@ -1,0 +1,81 @@
+"""The bucket of bodies too large for a queue."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.acknowledgments import acknowledge, acknowledge_wildcard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_cdk import RemovalPolicy
+
+    from headworks.queue import Queue
+    from infra.constructs.pipeline_function import PipelineFunction
+
+
+class ClaimCheckBucket(Construct):
+    """Private, encrypted, over TLS only; bodies go when no copy of their message can live any more.
+
+    Without versions: every object is written once, under its message's id, and a
+    version would keep a body beyond the life that its prefix promises.
+    """
+
+    def __init__(
+        self, scope: Construct, id_: str, *, queues: Iterable[Queue], removal_policy: RemovalPolicy
+    ) -> None:
+        super().__init__(scope, id_)
+        lives = {queue.body_prefix: queue.memory_of_keys for queue in queues}
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id=f"expire-{prefix.rstrip('/')}",
+                    prefix=prefix,
+                    expiration=Duration.days(math.ceil(life / timedelta(days=1))),
+                )
+                for prefix, life in sorted(lives.items())
+            ],
+            removal_policy=removal_policy,
+        )
+
+        acknowledge(
+            self.bucket,
+            "S1",
+            reason="Only this pipeline's functions may use it, and their log lines name every message; "
+            "access logs would need a second bucket and cost as much as the bodies.",
+        )
+
+    def grant_check_in(self, grantee: PipelineFunction, queue: Queue) -> None:
+        """Allow writing bodies of a queue's messages, and only writing."""
+        self._grant_objects(grantee, "s3:PutObject", f"{queue.body_prefix}{queue.name}/*")
+
+    def grant_check_out(self, grantee: PipelineFunction, queue: Queue) -> None:
+        """Allow reading bodies of a queue's messages, whatever life they were given.
+
+        S3 tells a missing object from a forbidden one only to those who may list the bucket.
+        """
+        self._grant_objects(grantee, "s3:GetObject", f"*/{queue.name}/*")
+        iam.Grant.add_to_principal(
+            grantee=grantee.function, actions=["s3:ListBucket"], resource_arns=[self.bucket.bucket_arn]
+        )
+
+    def _grant_objects(self, grantee: PipelineFunction, action: str, keys: str) -> None:
+        # Not Bucket.grant_put or grant_read: those allow actions by wildcard.
+        arn = self.bucket.arn_for_objects(keys)
+        iam.Grant.add_to_principal(grantee=grantee.function, actions=[action], resource_arns=[arn])
+        acknowledge_wildcard(grantee, arn, reason="Keys end with a message's id, which is new for each.")

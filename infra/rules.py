@@ -1,0 +1,148 @@
+"""Our rules for what is deployed, over the templates: for what is declared, and for what was added with plain CDK.
+
+Beside AWS Solutions' rules, which know nothing of how Lambda consumes a queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Template = Mapping[str, Any]
+
+# "Using Lambda with Amazon SQS": room for throttled invocations to be tried again.
+VISIBILITY_PER_TIMEOUT = 6
+# What AWS takes where a template says nothing.
+DEFAULT_VISIBILITY_SECONDS = 30
+DEFAULT_TIMEOUT_SECONDS = 3
+
+
+class Resource(NamedTuple):
+    """A resource of a stack."""
+
+    stack: str
+    logical_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A rule that a resource breaks: what comes of it, and what to do instead."""
+
+    rule: str
+    resource: Resource
+    why: str
+    fix: str
+
+
+class Templates:
+    """The templates of an app, by stack, as one graph."""
+
+    def __init__(self, templates: Mapping[str, Template]) -> None:
+        self._templates = templates
+
+    def violations(self) -> Iterator[Violation]:
+        """Every breach of our rules."""
+        for mapping, properties in self._all("AWS::Lambda::EventSourceMapping"):
+            yield from self._in_mapping(mapping, properties)
+        for function, properties in self._all("AWS::Lambda::Function"):
+            yield from _in_function(function, properties)
+        for log_group, properties in self._all("AWS::Logs::LogGroup"):
+            yield from _in_log_group(log_group, properties)
+        yield from self._unwatched()
+
+    def _in_mapping(self, mapping: Resource, properties: Template) -> Iterator[Violation]:
+        queue = self._target(mapping.stack, properties["EventSourceArn"])
+        function = self._target(mapping.stack, properties["FunctionName"])
+        if queue is None or function is None or self._type(queue) != "AWS::SQS::Queue":
+            return
+        if "ReportBatchItemFailures" not in properties.get("FunctionResponseTypes", ()):
+            yield Violation(
+                rule="PartialBatches",
+                resource=mapping,
+                why="One failed message repeats its whole batch.",
+                fix="Set report_batch_item_failures.",
+            )
+        timeout = self._properties(function).get("Timeout", DEFAULT_TIMEOUT_SECONDS)
+        hidden = self._properties(queue).get("VisibilityTimeout", DEFAULT_VISIBILITY_SECONDS)
+        least = VISIBILITY_PER_TIMEOUT * timeout + properties.get("MaximumBatchingWindowInSeconds", 0)
+        if hidden < least:
+            yield Violation(
+                rule="Visibility",
+                resource=mapping,
+                why=f"Its queue hides a message for {hidden} s: too short for a throttled batch to be tried again.",
+                fix=f"Hide it for {least} s: six times the function's timeout, and the batch window.",
+            )
+
+    def _unwatched(self) -> Iterator[Violation]:
+        watched = {
+            self._target(alarm.stack, dimension["Value"])
+            for alarm, properties in self._all("AWS::CloudWatch::Alarm")
+            if properties.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+            for dimension in properties["Dimensions"]
+        }
+        for queue, properties in self._all("AWS::SQS::Queue"):
+            redrive = properties.get("RedrivePolicy", {}).get("deadLetterTargetArn")
+            dead_letter_queue = self._target(queue.stack, redrive)
+            if dead_letter_queue is not None and dead_letter_queue not in watched:
+                yield Violation(
+                    rule="DeadLettersUnwatched",
+                    resource=dead_letter_queue,
+                    why="Messages would die there unseen.",
+                    fix="Set an alarm on its visible messages.",
+                )
+
+    def _all(self, kind: str) -> Iterator[tuple[Resource, Template]]:
+        for stack, template in self._templates.items():
+            for logical_id, resource in template.get("Resources", {}).items():
+                if resource["Type"] == kind:
+                    yield Resource(stack, logical_id), resource.get("Properties", {})
+
+    def _type(self, resource: Resource) -> str:
+        return str(self._templates[resource.stack]["Resources"][resource.logical_id]["Type"])
+
+    def _properties(self, resource: Resource) -> Template:
+        found: Template = self._templates[resource.stack]["Resources"][resource.logical_id]["Properties"]
+        return found
+
+    def _target(self, stack: str, value: Any) -> Resource | None:
+        """The resource that a value refers to, in whichever stack; none if it isn't of this app."""
+        match value:
+            case {"Ref": str(logical_id)} | {"Fn::GetAtt": [str(logical_id), _]}:
+                known = self._templates.get(stack, {}).get("Resources", {})
+                return Resource(stack, logical_id) if logical_id in known else None
+            case {"Fn::GetStackOutput": {"StackName": str(other), "OutputName": str(output)}}:
+                outputs = self._templates.get(other, {}).get("Outputs", {})
+                return self._target(other, outputs.get(output, {}).get("Value"))
+            case {"Fn::ImportValue": str(export)}:
+                return self._exported(export)
+        return None
+
+    def _exported(self, export: str) -> Resource | None:
+        for stack, template in self._templates.items():
+            for output in template.get("Outputs", {}).values():
+                if output.get("Export", {}).get("Name") == export:
+                    return self._target(stack, output["Value"])
+        return None
+
+
+def _in_function(function: Resource, properties: Template) -> Iterator[Violation]:
+    if "ReservedConcurrentExecutions" in properties:
+        yield Violation(
+            rule="ReservedConcurrency",
+            resource=function,
+            why="SQS would receive messages that then aren't run, until they are dead.",
+            fix="Limit with the queue's max_concurrency.",
+        )
+
+
+def _in_log_group(log_group: Resource, properties: Template) -> Iterator[Violation]:
+    if "RetentionInDays" not in properties:
+        yield Violation(
+            rule="LogRetention",
+            resource=log_group,
+            why="Its lines are kept, and paid for, for ever.",
+            fix="Set a retention.",
+        )

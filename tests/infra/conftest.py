@@ -1,0 +1,151 @@
+"""The stacks of two pipelines, synthesised once: this repository's, and one with what it doesn't use."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from headworks.edge import Edge
+from headworks.outbound.endpoints import Endpoint
+from headworks.queue import Queue
+from headworks.topology import Topology
+from headworks.webhooks import sources
+from headworks.webhooks.routes import Route
+from infra.app import Stacks, build
+from infra.deployment import Deployment
+from infra.tree import Tree
+from pipeline import TOPOLOGY
+
+OTHER = Topology(
+    queues=(
+        Queue(name="order-lines", payload=Any, consumers=("pick_order_line",), fifo=True, max_concurrency=50),
+        Queue(
+            name="clicks",
+            payload=Any,
+            consumers=("count_clicks",),
+            batch_size=100,
+            batch_window=timedelta(seconds=5),
+            timeout=timedelta(seconds=2),
+            claim_check_over_bytes=16 * 1024,
+            memory_mb=512,
+        ),
+        Queue(name="letters", payload=Any, consumers=("post_letter",)),
+    ),
+    sources=(sources.stripe("shop-payments"), sources.github()),
+    routes=(Route(queue="clicks"), Route(queue="letters", endpoint="post-office")),
+    endpoints=(Endpoint(name="post-office"), Endpoint(name="archive", url="https://archive.example")),
+    edges=(
+        Edge(function="receive_webhook", route="POST /webhooks/{source}"),
+        Edge(function="accept_message", route="POST /queues/{queue}/messages", memory_mb=1024),
+        Edge(function="tell_health", route="GET /health"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Synthesised:
+    """A pipeline's stacks and what they came to."""
+
+    topology: Topology
+    deployment: Deployment
+    stacks: Stacks
+    assembly: Path
+    templates: dict[str, Template]
+
+    def resources(self, kind):
+        """Resources of a kind in all stacks, by logical id."""
+        return {
+            id_: resource
+            for template in self.templates.values()
+            for id_, resource in template.find_resources(kind).items()
+        }
+
+    def properties(self, construct):
+        """What the template says of one construct."""
+        stack = cdk.Stack.of(construct)
+        id_ = self.id_of(construct)
+        return self.templates[stack.stack_name].to_json()["Resources"][id_]["Properties"]
+
+    @staticmethod
+    def id_of(construct):
+        """A construct's logical id."""
+        return cdk.Stack.of(construct).resolve(construct.node.default_child.logical_id)
+
+    def target(self, value):
+        """What a value refers to: a logical id, across stacks, with what is joined to it."""
+        match value:
+            case {"Fn::Join": ["", parts]}:
+                return "".join(self.target(part) for part in parts)
+            case {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}:
+                return self.target(self.templates[stack].find_outputs(output)[output]["Value"])
+            case {"Fn::GetAtt": [id_, _]} | {"Ref": id_}:
+                return id_
+        return value
+
+    def consumers(self):
+        """Every declared queue with the parts that serve it."""
+        return [(queue, self.stacks.service.queue(queue.name)) for queue in self.topology.queues]
+
+
+def synthesise(topology, assembly, *, context=None, tree=None):
+    """Build a pipeline's stacks with the repository's own feature flags."""
+    flags = json.loads((Tree().root / "cdk.json").read_text())["context"]
+    app = cdk.App(outdir=str(assembly), context=flags | (context or {}))
+    deployment = Deployment.from_context(app.node, topology)
+    if tree is not None:
+        deployment = replace(deployment, tree=tree)
+    stacks = build(app, topology, deployment)
+    app.synth()
+    templates = {stack.stack_name: Template.from_stack(stack) for stack in stacks}
+    return Synthesised(topology, deployment, stacks, assembly, templates)
+
+
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory):
+    """This repository's pipeline, as it is deployed."""
+    return synthesise(TOPOLOGY, tmp_path_factory.mktemp("ours"))
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory):
+    """Another pipeline, on a laptop: FIFO, batches with a window, an endpoint without a URL."""
+    root = tmp_path_factory.mktemp("other")
+    for part in ("layers", "build", "pyproject.toml", "uv.lock"):
+        (root / part).symlink_to(Tree().root / part)
+    functions = {edge.function for edge in OTHER.edges} | {queue.consumers[0] for queue in OTHER.queues}
+    for package in functions:
+        add_package(root, package)
+    return synthesise(OTHER, root / "cdk.out", context={"local": "true"}, tree=Tree(root=root))
+
+
+@pytest.fixture(params=["ours", "other"])
+def synthesised(request):
+    """Each of them in turn."""
+    return request.getfixturevalue(request.param)
+
+
+def annotations(assembly, stack, level):
+    """The texts that synthesis leaves on constructs, each with its construct's path."""
+    metadata = json.loads((assembly / f"{stack}.metadata.json").read_text())
+    return [
+        (path, entry["data"])
+        for path, entries in metadata.items()
+        for entry in entries
+        if entry["type"] == f"aws:cdk:{level}"
+    ]
+
+
+def add_package(root, name):
+    """A function package with nothing in it."""
+    package = root / "functions" / name
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "handler.py").write_text(f"# {name}\n")
+    return package

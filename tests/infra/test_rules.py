@@ -1,0 +1,109 @@
+"""Our rules know how Lambda consumes a queue, whichever stacks the two are in."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.rules import Templates
+
+QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 190}}
+FUNCTION = {"Type": "AWS::Lambda::Function", "Properties": {"Timeout": 30}}
+BY_OUTPUT = {"Fn::GetStackOutput": {"StackName": "Storage", "OutputName": "QueueArn"}}
+BY_EXPORT = {"Fn::ImportValue": "the-queue"}
+
+
+def mapping(source, **properties):
+    return {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "EventSourceArn": source,
+            "FunctionName": {"Ref": "Function"},
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "MaximumBatchingWindowInSeconds": 10,
+            **properties,
+        },
+    }
+
+
+def templates(*, queue=QUEUE, function=FUNCTION, source=BY_OUTPUT, **properties):
+    output = {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}, "Export": {"Name": "the-queue"}}
+    return {
+        "Storage": {"Resources": {"Queue": queue}, "Outputs": {"QueueArn": output}},
+        "Service": {"Resources": {"Function": function, "Mapping": mapping(source, **properties)}},
+    }
+
+
+def broken(templates):
+    return [(each.rule, each.resource.logical_id) for each in Templates(templates).violations()]
+
+
+@pytest.mark.parametrize("source", [BY_OUTPUT, BY_EXPORT])
+def test_six_timeouts_and_the_window_are_hidden_long_enough(source):
+    assert broken(templates(source=source)) == []
+
+
+@pytest.mark.parametrize("source", [BY_OUTPUT, BY_EXPORT])
+def test_a_second_less_is_too_short(source):
+    short = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 189}}
+    [violation] = Templates(templates(queue=short, source=source)).violations()
+
+    assert (violation.rule, violation.resource.logical_id) == ("Visibility", "Mapping")
+    assert "hides a message for 189 s" in violation.why
+    assert "Hide it for 190 s" in violation.fix
+
+
+def test_what_a_template_leaves_out_is_aws_default():
+    unsaid = {"Type": "AWS::SQS::Queue", "Properties": {}}
+    quick = {"Type": "AWS::Lambda::Function", "Properties": {}}
+
+    assert broken(templates(queue=unsaid, function=quick, MaximumBatchingWindowInSeconds=12)) == []
+    assert broken(templates(queue=unsaid, function=quick, MaximumBatchingWindowInSeconds=13)) == [
+        ("Visibility", "Mapping")
+    ]
+
+
+def test_batches_that_fail_as_a_whole_are_refused():
+    assert broken(templates(FunctionResponseTypes=[])) == [("PartialBatches", "Mapping")]
+
+
+def test_a_mapping_of_somebody_elses_queue_is_left_alone():
+    assert (
+        broken(templates(source="arn:aws:sqs:us-east-1:111122223333:theirs", FunctionResponseTypes=[])) == []
+    )
+
+
+def test_reserved_concurrency_is_refused():
+    reserved = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"Timeout": 30, "ReservedConcurrentExecutions": 5},
+    }
+
+    assert broken(templates(function=reserved)) == [("ReservedConcurrency", "Function")]
+
+
+@pytest.mark.parametrize(("metric", "watched"), [("Visible", True), ("NotVisible", False)])
+def test_a_dead_letter_queue_is_watched_by_its_visible_messages(metric, watched):
+    resources = {
+        "Dead": {"Type": "AWS::SQS::Queue", "Properties": {}},
+        "Queue": {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {"RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["Dead", "Arn"]}}},
+        },
+        "Alarm": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "MetricName": f"ApproximateNumberOfMessages{metric}",
+                "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["Dead", "QueueName"]}}],
+            },
+        },
+    }
+
+    assert broken({"Storage": {"Resources": resources}}) == (
+        [] if watched else [("DeadLettersUnwatched", "Dead")]
+    )
+
+
+def test_a_log_group_without_retention_is_refused():
+    assert broken({"Service": {"Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}}) == [
+        ("LogRetention", "Logs")
+    ]

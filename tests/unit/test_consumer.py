@@ -159,6 +159,17 @@ def test_a_plain_body_sent_by_hand_is_processed():
     assert got == [Order(customer="by hand")]
 
 
+def test_a_notification_of_s3_is_processed_as_it_came():
+    got = []
+    body = json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": {"key": "a.csv"}}}]})
+    sns = json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:x", "Message": body})
+    stand = Stand(lambda message: got.append(message.data["Records"][0]["s3"]["object"]["key"]), payload=dict)
+
+    stand.receive(sqs_record(body, message_id="straight"), sqs_record(sns, message_id="through SNS"))
+
+    assert got == ["a.csv", "a.csv"]
+
+
 def test_an_expired_message_is_dead_and_not_processed():
     ran = []
     stand = Stand(ran.append)

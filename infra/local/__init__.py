@@ -1,0 +1,1 @@
+"""The pipeline on this machine: the same stacks and functions, no Docker, no AWS account."""

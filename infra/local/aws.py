@@ -1,0 +1,24 @@
+"""Clients of the emulator.  They can reach nothing else, whatever this machine's AWS configuration says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from infra.local.environment import REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def clients_of(aws_endpoint_url: str) -> Callable[[str], Any]:
+    """A maker of boto3 clients, by the service's name."""
+    session = boto3.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - nobody's
+        region_name=REGION,
+    )
+    config = Config(proxies={}, retries={"total_max_attempts": 2})
+    return lambda service: session.client(service, endpoint_url=aws_endpoint_url, config=config)  # type: ignore[call-overload]  # typed by literal names

@@ -1,0 +1,135 @@
+"""What end-to-end tests do with the pipeline: send events, tell the inbox how to answer, wait for what comes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+import urllib3
+
+from infra.local.aws import clients_of
+from infra.local.samples import own_samples, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infra.local.outputs import Outputs
+    from infra.local.samples import Answer, Sample
+
+POLL_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event, told apart from all others by a text in its body."""
+
+    sample: Sample
+    mark: str
+
+    @property
+    def body(self) -> bytes:
+        return self.sample.body
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One delivery at the inbox."""
+
+    at: datetime
+    headers: dict[str, str]
+    body: bytes
+    status: int
+
+
+@dataclass
+class Pipeline:
+    """The pipeline that is up, and its inbox."""
+
+    outputs: Outputs
+    http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=10))
+
+    def event(self, source: str, *, padding_bytes: int = 0) -> Event:
+        """A new event of a source, from its sample."""
+        sample = next(each for each in own_samples() if each.source.name == source and _is_json(each))
+        mark = f"mark-{uuid4().hex}"
+        document = json.loads(sample.body) | {"mark": mark, "padding": "x" * padding_bytes}
+        return Event(replace(sample, body=json.dumps(document).encode()).renewed(), mark)
+
+    def send(self, event: Event) -> Answer:
+        """Sign and send it as its source would."""
+        return send(event.sample, self.outputs)
+
+    def behave(self, event: Event, *statuses: int, **headers: str) -> None:
+        """How the inbox answers this event's deliveries."""
+        behaviour = {
+            "match": event.mark,
+            "statuses": statuses,
+            "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        answer = self.http.request("PUT", f"{self.outputs.inbox_url}/behaviour", json=behaviour)
+        assert answer.status == 200, answer.data
+
+    def arrivals(self, event: Event) -> list[Arrival]:
+        """This event's deliveries so far."""
+        answer = self.http.request(
+            "GET", f"{self.outputs.inbox_url}/deliveries", fields={"match": event.mark}
+        )
+        return [
+            Arrival(
+                at=datetime.fromisoformat(each["received_at"]),
+                headers=each["headers"],
+                body=base64.b64decode(each["body_base64"]),
+                status=each["status"],
+            )
+            for each in answer.json()
+        ]
+
+    def wait_for(self, event: Event, *, deliveries: int = 1, seconds: float = 60) -> list[Arrival]:
+        """This event's deliveries, when there are as many."""
+        return eventually(lambda: self.arrivals(event), lambda seen: len(seen) >= deliveries, seconds=seconds)
+
+    def dead_letter(self, message_id: str) -> dict[str, str]:
+        """The attributes of a message among the dead letters, when it is there."""
+        return eventually(lambda: self._dead_letter(message_id), lambda attributes: attributes is not None)
+
+    def _dead_letter(self, message_id: str) -> dict[str, str] | None:
+        # Looked at, not taken: other tests look for theirs.
+        received = clients_of(self.outputs.aws_endpoint_url)("sqs").receive_message(
+            QueueUrl=self.outputs.queues["webhooks"].dead_letter_queue_url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            MessageAttributeNames=["All"],
+        )
+        for message in received.get("Messages", ()):
+            attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+            if attributes.get("message_id") == message_id:
+                return attributes
+        return None
+
+
+def eventually(look: Callable[[], T], enough: Callable[[T], bool], *, seconds: float = 60) -> T:
+    """What is seen, once it is enough; fails at the deadline with what was seen last."""
+    deadline = time.monotonic() + seconds
+    while not enough(seen := look()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s; seen last: {seen}"
+        time.sleep(POLL_SECONDS)
+    return seen
+
+
+def waits(arrivals: list[Arrival]) -> list[float]:
+    """The seconds between one delivery and the next."""
+    times = [arrival.at for arrival in arrivals]
+    return [(after - before).total_seconds() for before, after in pairwise(times)]
+
+
+def _is_json(sample: Sample) -> bool:
+    content_type = sample.headers.get("content-type", "")
+    return content_type.startswith("application/json")

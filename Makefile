@@ -21,7 +21,7 @@ SYNC := env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test lint unit e2e conformance format deploy clean
+.PHONY: help setup dev test lint unit emulated e2e conformance format deploy clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ setup: ## Install what the others need (they do it by themselves)
 dev: setup ## Run the whole pipeline on this machine, until Ctrl-C
 	@exec $(VENV)/bin/headworks dev --with-parent
 
-test: lint unit e2e ## Check everything
+test: lint unit emulated e2e ## Check everything
 
 lint: setup ## Format, style, types, who may import whom
 	$(VENV)/bin/ruff format --check
@@ -42,6 +42,10 @@ lint: setup ## Format, style, types, who may import whom
 
 unit: setup
 	$(VENV)/bin/pytest -m "not e2e" -n auto
+
+# What needs the emulator's stores and nothing deployed to it.
+emulated: setup
+	$(VENV)/bin/pytest tests/contract tests/functional -m e2e
 
 # The tests wait for retries most of the time, so many run side by side on one deployment.
 e2e: setup

@@ -18,6 +18,7 @@ from aws_cdk import (
 from cdk_nag import AwsSolutionsChecks
 
 from headworks.errors import InvalidDeclaration
+from headworks.upkeep import UPKEEP
 from infra.rules import Templates
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def guard(app: App) -> None:
 
 def check_packages(topology: Topology, tree: Tree) -> None:
     """Every declared function has its package, and every package is declared."""
-    declared = {edge.function for edge in topology.edges}
-    declared |= {consumer for queue in topology.queues for consumer in queue.consumers}
+    declared = topology.functions | {each.function for each in UPKEEP}
     handlers = [tree.functions / package / "handler.py" for package in sorted(declared)]
     if missing := [str(handler.relative_to(tree.root)) for handler in handlers if not handler.is_file()]:
         raise InvalidDeclaration(f"declared, but not there: {', '.join(missing)}")

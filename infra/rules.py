@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 # "Using Lambda with Amazon SQS": room for throttled invocations to be tried again.
 VISIBILITY_PER_TIMEOUT = 6
+# "Lambda quotas": names and values together.  A value that is known only once it is deployed is
+# mostly a queue's URL, and about this long.
+MAX_ENVIRONMENT_BYTES = 4096
+REFERENCE_BYTES = 120
 # What AWS takes where a template says nothing.
 DEFAULT_VISIBILITY_SECONDS = 30
 DEFAULT_TIMEOUT_SECONDS = 3
@@ -135,6 +139,19 @@ def _in_function(function: Resource, properties: Template) -> Iterator[Violation
             resource=function,
             why="SQS would receive messages that then aren't run, until they are dead.",
             fix="Limit with the queue's max_concurrency.",
+        )
+
+    environment = properties.get("Environment", {}).get("Variables", {})
+    size = sum(
+        len(name.encode()) + (len(value.encode()) if isinstance(value, str) else REFERENCE_BYTES)
+        for name, value in environment.items()
+    )
+    if size > MAX_ENVIRONMENT_BYTES:
+        yield Violation(
+            rule="Environment",
+            resource=function,
+            why=f"Its environment takes about {size:,} bytes; Lambda refuses more than {MAX_ENVIRONMENT_BYTES:,}.",
+            fix="Have it send to fewer queues, or let the pipeline be two.",
         )
 
 

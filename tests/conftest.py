@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import subprocess
+from uuid import uuid4
+
 import boto3
 import pytest
 from moto import mock_aws
 
+from headworks.ledger import layout
 from headworks.testing.clock import MovingClock
 from headworks.testing.log import RecordingLog
+from infra.local.aws import clients_of
+from infra.local.emulator import running_emulator
+from infra.local.errors import NotSetUp
+from infra.local.workspace import PROJECT, Workspace, emulator_python
 
 REGION = "us-east-1"
+LEDGER_TABLE = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [
+        {"AttributeName": "id", "AttributeType": "S"},
+        {"AttributeName": layout.INDEX_KEY, "AttributeType": "S"},
+        {"AttributeName": layout.INDEX_SORT, "AttributeType": "N"},
+    ],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": layout.INDEX,
+            "KeySchema": [
+                {"AttributeName": layout.INDEX_KEY, "KeyType": "HASH"},
+                {"AttributeName": layout.INDEX_SORT, "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(layout.LISTED_ATTRIBUTES)},
+        }
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
 
 
 @pytest.fixture
@@ -31,6 +58,25 @@ def aws(monkeypatch):
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         yield lambda service: boto3.client(service, region_name=REGION)
+
+
+@pytest.fixture(scope="session")
+def emulator_clients(tmp_path_factory):
+    """An AWS emulator in a process of its own (ministack): answers a client by its service's name."""
+    try:
+        emulator_python()
+    except NotSetUp:
+        subprocess.run(["make", ".local/emulator/.installed"], cwd=PROJECT, check=True)
+    with running_emulator(Workspace(tmp_path_factory.mktemp("emulator"))) as emulator:
+        yield clients_of(emulator.url)
+
+
+@pytest.fixture
+def ledger_table(emulator_clients):
+    """The ledger's table on the emulator: moto can't read the statements of the bulk lease."""
+    name = f"ledger-{uuid4().hex}"
+    emulator_clients("dynamodb").create_table(TableName=name, **LEDGER_TABLE)
+    return name
 
 
 @pytest.fixture

@@ -40,21 +40,48 @@ class AlarmTopic(Construct):
             )
 
     def alarm(
-        self, id_: str, *, metric: cloudwatch.IMetric, at_least: float, sentence: str
+        self,
+        id_: str,
+        *,
+        metric: cloudwatch.IMetric,
+        at_least: float,
+        sentence: str,
+        periods: int = 1,
     ) -> cloudwatch.Alarm:
-        """An alarm on the first period that reaches the threshold; no data is no trouble.
+        """An alarm on so many periods in a row that reach the threshold; no data is no trouble.
 
         `sentence` says what happened and what to do first: it is all that the person woken up reads.
         """
-        alarm = cloudwatch.Alarm(
-            self,
-            id_,
-            metric=metric,
-            threshold=at_least,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=sentence,
+        return self._act_on(
+            cloudwatch.Alarm(
+                self,
+                id_,
+                metric=metric,
+                threshold=at_least,
+                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+                evaluation_periods=periods,
+                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+                alarm_description=sentence,
+            )
         )
+
+    def alarm_on_silence(
+        self, id_: str, *, metric: cloudwatch.IMetric, sentence: str, periods: int
+    ) -> cloudwatch.Alarm:
+        """An alarm on so many periods in a row in which nothing happened, or nobody told."""
+        return self._act_on(
+            cloudwatch.Alarm(
+                self,
+                id_,
+                metric=metric,
+                threshold=1,
+                comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+                evaluation_periods=periods,
+                treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+                alarm_description=sentence,
+            )
+        )
+
+    def _act_on(self, alarm: cloudwatch.Alarm) -> cloudwatch.Alarm:
         alarm.add_alarm_action(SnsAction(self.topic))
         return alarm

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from headworks.claim_check import KEPT_PREFIX
 from infra.acknowledgments import acknowledge, acknowledge_wildcard
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 class ClaimCheckBucket(Construct):
     """Private, encrypted, over TLS only; bodies go when no copy of their message can live any more.
 
-    Without versions: every object is written once, under its message's id, and a
-    version would keep a body beyond the life that its prefix promises.
+    What is kept for a dead letter or a long wait goes by no rule.  Without versions: every
+    object is written once, under its message's id, and a version would keep a body beyond
+    the life that its prefix promises.
     """
 
     def __init__(
@@ -61,15 +63,34 @@ class ClaimCheckBucket(Construct):
         )
 
     def grant_check_in(self, grantee: PipelineFunction, queue: Queue) -> None:
-        """Allow writing bodies of a queue's messages, and only writing."""
-        self._grant_objects(grantee, "s3:PutObject", f"{queue.body_prefix}{queue.name}/*")
+        """Allow writing bodies of a queue's messages, and keeping those that wait longer than a body lives.
+
+        Keeping is copying, so it asks for reading too.
+        """
+        bodies = f"{queue.body_prefix}{queue.name}/*"
+        self._grant_objects(grantee, "s3:PutObject", bodies)
+        self._grant_objects(grantee, "s3:GetObject", bodies)
+        self._grant_objects(grantee, "s3:PutObject", f"{KEPT_PREFIX}{queue.name}/*")
 
     def grant_check_out(self, grantee: PipelineFunction, queue: Queue) -> None:
-        """Allow reading bodies of a queue's messages, whatever life they were given.
-
-        S3 tells a missing object from a forbidden one only to those who may list the bucket.
-        """
+        """Allow reading bodies of a queue's messages, whatever life they were given, and keeping them."""
         self._grant_objects(grantee, "s3:GetObject", f"*/{queue.name}/*")
+        self._grant_objects(grantee, "s3:PutObject", f"{KEPT_PREFIX}{queue.name}/*")
+        self._grant_looking(grantee)
+
+    def grant_keep(self, grantee: PipelineFunction) -> None:
+        """Allow keeping any queue's bodies."""
+        self._grant_objects(grantee, "s3:GetObject", "*")
+        self._grant_objects(grantee, "s3:PutObject", f"{KEPT_PREFIX}*")
+        self._grant_looking(grantee)
+
+    def grant_kept(self, grantee: PipelineFunction) -> None:
+        """Allow reading what is kept."""
+        self._grant_objects(grantee, "s3:GetObject", f"{KEPT_PREFIX}*")
+        self._grant_looking(grantee)
+
+    def _grant_looking(self, grantee: PipelineFunction) -> None:
+        # S3 tells a missing object from a forbidden one only to those who may list the bucket.
         iam.Grant.add_to_principal(
             grantee=grantee.function, actions=["s3:ListBucket"], resource_arns=[self.bucket.bucket_arn]
         )

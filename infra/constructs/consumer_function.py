@@ -12,8 +12,8 @@ from infra.constructs.pipeline_function import PipelineFunction
 if TYPE_CHECKING:
     from constructs import Construct
 
+    from infra.constructs.consumer_queue import ConsumerQueue
     from infra.constructs.pipeline_layers import PipelineLayers
-    from infra.constructs.pipeline_queue import PipelineQueue
     from infra.deployment import Deployment
 
 
@@ -27,17 +27,15 @@ class ConsumerFunction(PipelineFunction):
     def __init__(
         self,
         scope: Construct,
-        id_: str,
         *,
         package: str,
-        source: PipelineQueue,
+        source: ConsumerQueue,
         layers: PipelineLayers,
         deployment: Deployment,
     ) -> None:
         queue = source.declaration
         super().__init__(
             scope,
-            id_,
             package=package,
             timeout=queue.function_timeout,
             memory_mb=queue.memory_mb,
@@ -45,11 +43,10 @@ class ConsumerFunction(PipelineFunction):
             deployment=deployment,
         )
         self._take_from(source)
-        self.tell(queue.url_variable, source.queue.queue_url)
-        self.tell(queue.dead_letter_url_variable, source.dead_letter_queue.queue_url)
-        source.dead_letter_queue.grant_send_messages(self.function)
+        self.tell(queue.url_variable(package), source.queue.queue_url)
+        self.tell(queue.dead_letter_url_variable(package), source.dead_letter_queue.queue_url)
 
-    def _take_from(self, source: PipelineQueue) -> None:
+    def _take_from(self, source: ConsumerQueue) -> None:
         queue = source.declaration
         self.function.add_event_source(
             SqsEventSource(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infra.constructs.monitored_queue import ALARM_PERIOD, MINUTE
+from infra.constructs.monitored_consumer import ALARM_PERIOD, MINUTE
 from infra.constructs.naming import construct_id
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from headworks.settings import SERVICE_NAME
 from infra.acknowledgments import acknowledge
-from infra.constructs.naming import seconds
+from infra.constructs.naming import construct_id, seconds
 from infra.deployment import RUNTIME
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ class PipelineFunction(Construct):
     def __init__(
         self,
         scope: Construct,
-        id_: str,
         *,
         package: str,
         timeout: timedelta,
@@ -38,7 +37,7 @@ class PipelineFunction(Construct):
         layers: PipelineLayers,
         deployment: Deployment,
     ) -> None:
-        super().__init__(scope, id_)
+        super().__init__(scope, construct_id(package))
         self.package = package
         log_group = logs.LogGroup(
             self, "Logs", retention=deployment.log_retention, removal_policy=deployment.removal_policy

@@ -1,27 +1,29 @@
-"""A declared queue on SQS, with its dead-letter queue."""
+"""A declared queue: one SQS queue for each of its consumers, and a topic before them where there are several."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk.aws_sns_subscriptions import SqsSubscription
 from constructs import Construct
 
-from infra.constructs.naming import seconds
+from infra.constructs.consumer_queue import ConsumerQueue
+from infra.constructs.naming import construct_id
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from aws_cdk import RemovalPolicy
+    from aws_cdk import aws_iam as iam
 
     from headworks.queue import Queue
 
 
 class PipelineQueue(Construct):
-    """`queue` and `dead_letter_queue`, encrypted, over TLS only, with the declaration's times and limits.
+    """`consumers`, each one's queue by its name, and the `topic` of several.
 
-    SQS can't turn a queue into a FIFO one, so the two kinds have ids of their own: a
-    changed declaration makes a new queue, and whoever refers to it notices.
+    A consumer's queue keeps its id whatever other consumers come and go: a second one
+    takes no message from the first.
     """
 
     def __init__(
@@ -29,32 +31,59 @@ class PipelineQueue(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.declaration = declaration
-        self._removal_policy = removal_policy
-        self.dead_letter_queue = self._queue("DeadLetterQueue", retention=declaration.dead_letter_retention)
-        self.queue = self._queue(
-            "Queue",
-            retention=declaration.retention,
-            visibility_timeout=seconds(declaration.visibility_timeout),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=self.dead_letter_queue, max_receive_count=declaration.receive_limit
-            ),
-        )
+        self.consumers = {
+            consumer: ConsumerQueue(
+                self, construct_id(consumer), declaration=declaration, removal_policy=removal_policy
+            )
+            for consumer in declaration.consumers
+        }
+        self.topic = self._topic() if declaration.is_fanned_out else None
 
-    def _queue(self, id_: str, *, retention: timedelta, **properties: Any) -> sqs.Queue:
-        if self.declaration.fifo:
-            id_ = f"Fifo{id_}"
-            # High throughput: ordering keys don't share one quota.
-            properties |= {
-                "fifo": True,
-                "deduplication_scope": sqs.DeduplicationScope.MESSAGE_GROUP,
-                "fifo_throughput_limit": sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-            }
-        return sqs.Queue(
+    @property
+    def addresses(self) -> dict[str, str]:
+        """What a sender must be told: values by the variables that `headworks.settings` reads."""
+        addresses = {}
+        for name, consumer in self.consumers.items():
+            addresses[self.declaration.url_variable(name)] = consumer.queue.queue_url
+            addresses[self.declaration.dead_letter_url_variable(name)] = consumer.dead_letter_queue.queue_url
+        if self.topic is not None:
+            addresses[self.declaration.topic_variable] = self.topic.topic_arn
+        return addresses
+
+    def grant_send(self, grantee: iam.IGrantable) -> None:
+        """Allow sending to every consumer."""
+        if self.topic is not None:
+            self.topic.grant_publish(grantee)
+            return
+        for consumer in self.consumers.values():
+            consumer.queue.grant_send_messages(grantee)
+
+    def grant_bury(self, grantee: iam.IGrantable) -> None:
+        """Allow keeping a message among every consumer's dead letters."""
+        for consumer in self.consumers.values():
+            consumer.dead_letter_queue.grant_send_messages(grantee)
+
+    def _topic(self) -> sns.Topic:
+        """Raw delivery, and what can't be delivered lies where the consumer's own dead letters do.
+
+        Encrypted like the queues, with the account's key for SNS, which costs nothing to
+        keep.  AWS's own services may not use that key: an S3 notification for several
+        consumers needs a key of the team's own.
+        """
+        fifo = self.declaration.fifo
+        topic = sns.Topic(
             self,
-            id_,
-            retention_period=seconds(retention),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            "FifoTopic" if fifo else "Topic",
+            fifo=fifo or None,
+            # Ordering keys don't share one quota.
+            fifo_throughput_scope=sns.FifoThroughputScope.MESSAGE_GROUP if fifo else None,
+            master_key=kms.Alias.from_alias_name(self, "Key", "alias/aws/sns"),
             enforce_ssl=True,
-            removal_policy=self._removal_policy,
-            **properties,
         )
+        for consumer in self.consumers.values():
+            topic.add_subscription(
+                SqsSubscription(
+                    consumer.queue, raw_message_delivery=True, dead_letter_queue=consumer.dead_letter_queue
+                )
+            )
+        return topic

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from infra.local.aws import clients_of
 from infra.local.environment import ACCOUNT, REGION, cdk_environment
 from infra.local.errors import DeploymentFailed
-from infra.local.outputs import EndpointOutput, Outputs, QueueOutput, SourceOutput
+from infra.local.outputs import ConsumerOutput, EndpointOutput, Outputs, QueueOutput, SourceOutput
 from infra.local.process import kept, tail
 from infra.local.workspace import PROJECT, TOOLS, cdk_command
 from pipeline import TOPOLOGY
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from headworks.queue import Queue
     from infra.local.workspace import Workspace
 
     Step = Callable[[str], AbstractContextManager[None]]
@@ -109,16 +110,24 @@ def _outputs(aws_endpoint_url: str, inbox_url: str, endpoint_urls: Mapping[str, 
         inbox_secret=next((endpoint.secret for endpoint in endpoints.values()), ""),
         endpoints=endpoints,
         aws_endpoint_url=aws_endpoint_url,
-        queues={
-            queue.name: QueueOutput(
-                url=deployed[f"QueueUrl{queue.resource_id}"],
-                dead_letter_queue_url=deployed[f"DeadLetterQueueUrl{queue.resource_id}"],
-            )
-            for queue in TOPOLOGY.queues
-        },
+        queues={queue.name: _queue_output(queue, deployed) for queue in TOPOLOGY.queues},
         ledger_table=deployed["LedgerTable"],
         deduplication_table=deployed["DeduplicationTable"],
         claim_check_bucket=deployed["ClaimCheckBucket"],
+        tables={table.name: deployed[f"Table{table.resource_id}"] for table in TOPOLOGY.tables},
+    )
+
+
+def _queue_output(queue: Queue, deployed: Mapping[str, str]) -> QueueOutput:
+    ids = {consumer: queue.resource_id_of(consumer) for consumer in queue.consumers}
+    return QueueOutput(
+        consumers={
+            consumer: ConsumerOutput(
+                url=deployed[f"QueueUrl{id_}"], dead_letter_queue_url=deployed[f"DeadLetterQueueUrl{id_}"]
+            )
+            for consumer, id_ in ids.items()
+        },
+        topic_arn=deployed.get(f"TopicArn{queue.resource_id}"),
     )
 
 

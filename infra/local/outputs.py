@@ -27,11 +27,18 @@ class EndpointOutput(msgspec.Struct, frozen=True):
     secret: str
 
 
-class QueueOutput(msgspec.Struct, frozen=True):
-    """A queue's URL and its dead-letter queue's."""
+class ConsumerOutput(msgspec.Struct, frozen=True):
+    """The URL of the queue that a consumer takes from, and its dead-letter queue's."""
 
     url: str
     dead_letter_queue_url: str
+
+
+class QueueOutput(msgspec.Struct, frozen=True):
+    """A queue's consumers by name, and the topic that stands before several."""
+
+    consumers: dict[str, ConsumerOutput]
+    topic_arn: str | None = None
 
 
 class Outputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +55,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     ledger_table: str
     deduplication_table: str
     claim_check_bucket: str
+    tables: dict[str, str] = {}
 
     def write(self, path: Path) -> None:
         """Put the whole file there at once: whoever reads it never sees half of it."""

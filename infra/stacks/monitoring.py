@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from infra.constructs import monitored_topic
 from infra.constructs.alarm_topic import AlarmTopic
+from infra.constructs.monitored_consumer import MonitoredConsumer
 from infra.constructs.monitored_edges import MonitoredEdges
-from infra.constructs.monitored_queue import MonitoredQueue
+from infra.constructs.monitored_upkeep import MonitoredUpkeep
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class HeadworksMonitoring(Stack):
-    """A row of the dashboard and alarms for every queue, and for the edges together."""
+    """A row of the dashboard and alarms for every consumer, for the edges together and for the upkeep."""
 
     def __init__(
         self,
@@ -34,12 +36,18 @@ class HeadworksMonitoring(Stack):
         super().__init__(scope, id_, description="Headworks: dashboard and alarms")
         self.alarms = AlarmTopic(self, "Alarms", deployment=deployment)
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard")
-        watched: list[MonitoredEdges | MonitoredQueue] = [
-            MonitoredQueue(service.queue(queue.name)) for queue in topology.queues
+        queues = [service.queue(queue.name) for queue in topology.queues]
+        watched: list[MonitoredEdges | MonitoredConsumer | MonitoredUpkeep] = [
+            *([MonitoredEdges(service.api, service.edges)] if topology.edges else []),
+            *(MonitoredConsumer(consumer) for queue in queues for consumer in queue.consumers.values()),
+            MonitoredUpkeep(
+                bury_crashed=service.bury_crashed.function, wake_waiting=service.wake_waiting.function
+            ),
         ]
-        if topology.edges:
-            watched.insert(0, MonitoredEdges(service.api, service.edges))
         for each in watched:
             each.raise_alarms(self.alarms)
             self.dashboard.add_widgets(*each.row())
+        for queue in queues:
+            if queue.topic is not None:
+                monitored_topic.raise_alarms(queue.declaration, queue.topic, self.alarms)
         CfnOutput(self, "AlarmTopic", value=self.alarms.topic.topic_arn)

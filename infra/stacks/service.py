@@ -1,4 +1,4 @@
-"""What runs: functions, the HTTP API, mappings."""
+"""What runs: functions, the HTTP API, mappings, the schedule."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from aws_cdk import Annotations, CfnOutput, Stack
 
 from headworks import settings
+from infra.constructs.bury_crashed_function import BuryCrashedFunction
 from infra.constructs.consumer_function import ConsumerFunction
 from infra.constructs.edge_api import EdgeApi
-from infra.constructs.naming import construct_id
 from infra.constructs.pipeline_function import PipelineFunction
 from infra.constructs.pipeline_layers import PipelineLayers
-from infra.constructs.queue_service import QueueService
+from infra.constructs.queue_service import ConsumerService, QueueService
+from infra.constructs.wake_waiting_function import WakeWaitingFunction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from constructs import Construct
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class HeadworksService(Stack):
-    """One function for every edge and every consumer; each may do what its part asks for and no more."""
+    """One function for every edge and every consumer, and two for upkeep; each may do what its part asks for and no more."""
 
     def __init__(
         self,
@@ -38,14 +39,18 @@ class HeadworksService(Stack):
         deployment: Deployment,
         storage: HeadworksStorage,
     ) -> None:
-        super().__init__(scope, id_, description="Headworks: functions, HTTP API and event source mappings")
+        super().__init__(scope, id_, description="Headworks: functions, HTTP API, mappings and schedule")
         self._topology = topology
         self._deployment = deployment
         self._storage = storage
         self._layers = PipelineLayers(self, "Layers", deployment=deployment)
+        self._functions: dict[str, PipelineFunction] = {}
         self.api = EdgeApi(self, "Api", deployment=deployment)
         self.edges = {edge.function: self._edge(edge) for edge in topology.edges}
         self._queues = {queue.name: self._queue(queue) for queue in topology.queues}
+        self.bury_crashed = self._bury_crashed()
+        self.wake_waiting = self._wake_waiting()
+        self._give_tables()
         CfnOutput(self, "Endpoint", value=self.api.api.api_endpoint)
 
     def queue(self, name: str) -> QueueService:
@@ -53,27 +58,29 @@ class HeadworksService(Stack):
         return self._queues[name]
 
     def _queue(self, queue: Queue) -> QueueService:
-        source = self._storage.queues[queue.name]
-        [package] = queue.consumers
-        consumer = ConsumerFunction(
-            self,
-            construct_id(package),
-            package=package,
-            source=source,
-            layers=self._layers,
-            deployment=self._deployment,
-        )
-        consumer.tell(settings.LEDGER_TABLE, self._storage.ledger.table.table_name)
-        self._storage.ledger.grant_items(consumer.function)
-        consumer.tell(settings.CLAIM_CHECK_BUCKET, self._storage.claim_check.bucket.bucket_name)
-        self._storage.claim_check.grant_check_out(consumer, queue)
-        if any(route.endpoint for route in self._topology.routes if route.queue == queue.name):
-            self._lead_to_endpoints(consumer)
         return QueueService(
             declaration=queue,
+            consumers={name: self._consumer(queue, name) for name in queue.consumers},
+            topic=self._storage.queues[queue.name].topic,
+        )
+
+    def _consumer(self, queue: Queue, name: str) -> ConsumerService:
+        source = self._storage.queues[queue.name].consumers[name]
+        consumer = ConsumerFunction(
+            self, package=name, source=source, layers=self._layers, deployment=self._deployment
+        )
+        self._functions[name] = consumer
+        self._tell_stores(consumer)
+        self._storage.ledger.grant_leases(consumer.function)
+        self._storage.claim_check.grant_check_out(consumer, queue)
+        self._let_send(consumer, self._named(queue.emits))
+        if any(route.endpoint for route in self._topology.routes if route.queue == queue.name):
+            self._lead_to_endpoints(consumer)
+        return ConsumerService(
+            declaration=queue,
+            name=name,
             queue=source.queue,
             dead_letter_queue=source.dead_letter_queue,
-            consumer=package,
             function=consumer.function,
         )
 
@@ -96,17 +103,18 @@ class HeadworksService(Stack):
     def _edge(self, edge: Edge) -> PipelineFunction:
         handler = PipelineFunction(
             self,
-            construct_id(edge.function),
             package=edge.function,
             timeout=edge.timeout,
             memory_mb=edge.memory_mb,
             layers=self._layers,
             deployment=self._deployment,
         )
+        self._functions[edge.function] = handler
         if "{source}" in edge.route:
             self._let_in_webhooks(handler)
         if "{queue}" in edge.route:
             self._let_in_messages(handler)
+        self._let_send(handler, self._named(edge.sends_to))
         self.api.add(edge, handler)
         return handler
 
@@ -118,7 +126,7 @@ class HeadworksService(Stack):
             secret.grant_read(handler.function)
         self._let_send(handler, self._topology.routed_queues)
         for queue in self._topology.routed_queues:
-            self._storage.queues[queue.name].dead_letter_queue.grant_send_messages(handler.function)
+            self._storage.queues[queue.name].grant_bury(handler.function)
 
     def _let_in_messages(self, handler: PipelineFunction) -> None:
         """Know producers by their token, and send to every queue."""
@@ -127,13 +135,59 @@ class HeadworksService(Stack):
         secret.grant_read(handler.function)
         self._let_send(handler, self._topology.queues)
 
-    def _let_send(self, handler: PipelineFunction, queues: Iterable[Queue]) -> None:
-        handler.tell(settings.DEDUPLICATION_TABLE, self._storage.deduplication.table.table_name)
-        self._storage.deduplication.grant_items(handler.function)
-        handler.tell(settings.CLAIM_CHECK_BUCKET, self._storage.claim_check.bucket.bucket_name)
+    def _let_send(self, function: PipelineFunction, queues: Sequence[Queue]) -> None:
+        """Send to these queues: at once, or through the ledger what is to wait there."""
+        if not queues:
+            return
+        self._tell_stores(function)
+        function.tell(settings.DEDUPLICATION_TABLE, self._storage.deduplication.table.table_name)
+        self._storage.deduplication.grant_items(function.function)
+        self._storage.ledger.grant_entries(function.function)
         for queue in queues:
             parts = self._storage.queues[queue.name]
-            handler.tell(queue.url_variable, parts.queue.queue_url)
-            handler.tell(queue.dead_letter_url_variable, parts.dead_letter_queue.queue_url)
-            parts.queue.grant_send_messages(handler.function)
-            self._storage.claim_check.grant_check_in(handler, queue)
+            for variable, value in parts.addresses.items():
+                function.tell(variable, value)
+            parts.grant_send(function.function)
+            self._storage.claim_check.grant_check_in(function, queue)
+
+    def _bury_crashed(self) -> BuryCrashedFunction:
+        function = BuryCrashedFunction(
+            self,
+            queues=self._storage.queues.values(),
+            layers=self._layers,
+            deployment=self._deployment,
+        )
+        self._tell_stores(function)
+        self._storage.ledger.grant_entries(function.function)
+        self._storage.claim_check.grant_keep(function)
+        return function
+
+    def _wake_waiting(self) -> WakeWaitingFunction:
+        function = WakeWaitingFunction(
+            self,
+            queues=self._storage.queues.values(),
+            layers=self._layers,
+            deployment=self._deployment,
+        )
+        self._tell_stores(function)
+        self._storage.ledger.grant_entries(function.function)
+        self._storage.ledger.grant_lists(function.function)
+        self._storage.claim_check.grant_kept(function)
+        return function
+
+    def _give_tables(self) -> None:
+        """Let functions have the tables that name them."""
+        for table in self._topology.tables:
+            parts = self._storage.tables[table.name]
+            for name in table.functions:
+                function = self._functions[name]
+                function.tell(table.variable, parts.table.table_name)
+                parts.grant_items(function.function)
+
+    def _tell_stores(self, function: PipelineFunction) -> None:
+        function.tell(settings.LEDGER_TABLE, self._storage.ledger.table.table_name)
+        function.tell(settings.CLAIM_CHECK_BUCKET, self._storage.claim_check.bucket.bucket_name)
+
+    def _named(self, names: Iterable[str]) -> list[Queue]:
+        wanted = set(names)
+        return [queue for queue in self._topology.queues if queue.name in wanted]

@@ -1,4 +1,4 @@
-"""What holds state: queues, tables, the bucket, secrets."""
+"""What holds state: queues, topics, tables, the bucket, secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput, Stack
 
 from infra.constructs.claim_check_bucket import ClaimCheckBucket
-from infra.constructs.item_table import ItemTable
+from infra.constructs.item_table import ItemTable, LedgerTable
 from infra.constructs.naming import construct_id
 from infra.constructs.pipeline_queue import PipelineQueue
 from infra.constructs.signing_secret import SigningSecret
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
 
 class HeadworksStorage(Stack):
-    """Everything that a deployment must not lose: queues and secrets by the names of their declarations."""
+    """Everything that a deployment must not lose: queues, tables and secrets by the names of their declarations."""
 
     def __init__(self, scope: Construct, id_: str, *, topology: Topology, deployment: Deployment) -> None:
         super().__init__(scope, id_, description="Headworks: queues, tables, large bodies and secrets")
         self._topology = topology
         self._removal_policy = deployment.removal_policy
-        self.ledger = ItemTable(self, "Ledger", removal_policy=self._removal_policy)
-        self.deduplication = ItemTable(self, "Deduplication", removal_policy=self._removal_policy)
+        self.ledger = LedgerTable(self, "Ledger", removal_policy=self._removal_policy)
+        self.deduplication = ItemTable(
+            self, "Deduplication", removal_policy=self._removal_policy, forgets=True
+        )
+        self.tables = {
+            table.name: ItemTable(self, f"{table.resource_id}Table", removal_policy=self._removal_policy)
+            for table in topology.tables
+        }
         self.claim_check = ClaimCheckBucket(
             self, "ClaimCheck", queues=topology.queues, removal_policy=self._removal_policy
         )
@@ -65,8 +71,14 @@ class HeadworksStorage(Stack):
         }
         for queue in self._topology.queues:
             parts = self.queues[queue.name]
-            outputs[f"QueueUrl{queue.resource_id}"] = parts.queue.queue_url
-            outputs[f"DeadLetterQueueUrl{queue.resource_id}"] = parts.dead_letter_queue.queue_url
+            for name, consumer in parts.consumers.items():
+                id_ = queue.resource_id_of(name)
+                outputs[f"QueueUrl{id_}"] = consumer.queue.queue_url
+                outputs[f"DeadLetterQueueUrl{id_}"] = consumer.dead_letter_queue.queue_url
+            if parts.topic is not None:
+                outputs[f"TopicArn{queue.resource_id}"] = parts.topic.topic_arn
+        for table in self._topology.tables:
+            outputs[f"Table{table.resource_id}"] = self.tables[table.name].table.table_name
         for name, source in self.source_secrets.items():
             outputs[f"SourceSecret{construct_id(name)}"] = source.secret.secret_arn
         for name, endpoint in self.endpoint_secrets.items():

@@ -12,6 +12,8 @@ from headworks import outcome
 from headworks.brokers.broker import Delivery, Settled
 from headworks.brokers.sqs import SqsBroker
 from headworks.errors import Reject
+from headworks.ledger.ledger import Letter
+from headworks.message import encode
 from headworks.outcome import Reason
 from headworks.testing.broker import MemoryBroker
 from headworks.testing.clock import NEW_YEAR
@@ -29,6 +31,7 @@ class Stand:
     on_queue: Any
     buried: Any
     take_down: Any
+    resent: Any
 
 
 @pytest.fixture(params=["memory", "sqs"])
@@ -49,6 +52,7 @@ def memory_stand():
         on_queue=lambda: [message.idempotency_key for message in broker.messages],
         buried=lambda: [message.idempotency_key for message, _, _ in broker.buried],
         take_down=take_down,
+        resent=lambda: [json.loads(letter.body)["idempotencykey"] for _, letter, _, _ in broker.resent],
     )
 
 
@@ -66,7 +70,7 @@ def sqs_stand(aws, log):
         sqs.delete_queue(QueueUrl=dead)
 
     broker = SqsBroker(a_queue(), sqs, url=url, dead_letter_url=dead, log=log, pause=lambda _: None)
-    return Stand(broker, lambda: keys_of(url), lambda: keys_of(dead), take_down)
+    return Stand(broker, lambda: keys_of(url), lambda: keys_of(dead), take_down, lambda: keys_of(url))
 
 
 def a_delivery(name):
@@ -117,14 +121,17 @@ def test_only_what_must_come_back_stays(stand):
     assert kept == {"retry", "defer"}
 
 
-def test_a_dead_letter_that_cannot_be_kept_stays_on_the_queue(stand):
-    stand.take_down()
+def test_what_waits_outside_of_the_queue_is_let_go_of(stand):
+    away = outcome.Retry(after=SECOND, error=Exception(), away=True)
 
-    kept = stand.broker.settle(
-        [Settled(delivery=a_delivery("dead"), outcome=outcome.Dead(reason=Reason.EXPIRED))]
-    )
+    assert stand.broker.settle([Settled(delivery=a_delivery("away"), outcome=away)]) == frozenset()
 
-    assert kept == {"dead"}
+
+def test_a_kept_message_is_sent_again_as_it_was_kept(stand):
+    letter = Letter(body=encode(a_message(idempotency_key="k")), sent_at=NEW_YEAR)
+
+    assert stand.broker.resend("m", letter, delay=0 * SECOND, sending=1) is None
+    assert stand.resent() == ["k"]
 
 
 def test_settling_nothing_keeps_nothing(stand):

@@ -3,6 +3,7 @@
 import pytest
 from standardwebhooks import Webhook
 
+from headworks.ledger.ledger import State
 from pipeline import TOPOLOGY
 from tests.e2e.pipeline import waits
 
@@ -66,6 +67,26 @@ def test_an_event_that_its_endpoint_refuses_is_dead_at_once(pipeline):
 
     assert pipeline.dead_letter(message_id)["reason"] == "rejected"
     assert len(pipeline.arrivals(event)) == 1
+
+
+def test_a_long_wait_is_spent_out_of_the_queue_and_ends_on_time(pipeline):
+    event = pipeline.event("stripe")
+    pipeline.behave(event, 429, 200, Retry_After="90")
+
+    message_id = pipeline.send(event).answer["messageId"]
+
+    assert pipeline.listed(State.WAITING, message_id)["attempt"] == "1"
+    [wait] = waits(pipeline.wait_for(event, deliveries=2, seconds=150))
+    assert 90 - 1 <= wait <= 90 * 1.2 + 3
+
+
+def test_what_sqs_itself_gave_up_on_is_a_dead_letter_too(pipeline):
+    message_id = pipeline.give_up("webhooks", "deliver_webhook")
+
+    dead = pipeline.dead_letter(message_id)
+
+    assert (dead["reason"], dead["type"]) == ("crashed", "stripe.charge")
+    pipeline.wait_until_empty("webhooks", "deliver_webhook")
 
 
 def test_a_body_that_no_queue_takes_travels_whole(pipeline):

@@ -15,7 +15,9 @@ from aws_cdk.assertions import Template
 from headworks.edge import Edge
 from headworks.outbound.endpoints import Endpoint
 from headworks.queue import Queue
+from headworks.table import Table
 from headworks.topology import Topology
+from headworks.upkeep import UPKEEP
 from headworks.webhooks import sources
 from headworks.webhooks.routes import Route
 from infra.app import Stacks, build
@@ -36,7 +38,9 @@ OTHER = Topology(
             claim_check_over_bytes=16 * 1024,
             memory_mb=512,
         ),
-        Queue(name="letters", payload=Any, consumers=("post_letter",)),
+        Queue(name="letters", payload=Any, consumers=("post_letter",), emits=("order-facts", "clicks")),
+        Queue(name="order-facts", payload=Any, consumers=("update_stock", "tell_customer"), fifo=True),
+        Queue(name="news", payload=Any, consumers=("print_news", "read_news", "keep_news"), memory_mb=128),
     ),
     sources=(sources.stripe("shop-payments"), sources.github()),
     routes=(Route(queue="clicks"), Route(queue="letters", endpoint="post-office")),
@@ -45,8 +49,15 @@ OTHER = Topology(
         Edge(function="receive_webhook", route="POST /webhooks/{source}"),
         Edge(function="accept_message", route="POST /queues/{queue}/messages", memory_mb=1024),
         Edge(function="tell_health", route="GET /health"),
+        Edge(function="place_order", route="POST /orders", sends_to=("order-lines", "news")),
+    ),
+    tables=(
+        Table(name="stock", functions=("update_stock", "place_order")),
+        Table(name="customers", functions=("tell_customer",)),
     ),
 )
+
+PACKAGES = sorted(OTHER.functions | {each.function for each in UPKEEP})
 
 
 @dataclass(frozen=True)
@@ -90,8 +101,21 @@ class Synthesised:
         return value
 
     def consumers(self):
-        """Every declared queue with the parts that serve it."""
-        return [(queue, self.stacks.service.queue(queue.name)) for queue in self.topology.queues]
+        """Every consumer of every declared queue, with the parts that serve it."""
+        return [
+            (queue, self.stacks.service.queue(queue.name).consumer(consumer))
+            for queue in self.topology.queues
+            for consumer in queue.consumers
+        ]
+
+    def topics(self):
+        """Every queue with several consumers, and the topic before them."""
+        services = [(queue, self.stacks.service.queue(queue.name)) for queue in self.topology.queues]
+        return [(queue, service.topic) for queue, service in services if service.topic]
+
+    def queues(self, names):
+        """Declared queues by their names."""
+        return [queue for queue in self.topology.queues if queue.name in names]
 
 
 def synthesise(topology, assembly, *, context=None, tree=None):
@@ -115,12 +139,11 @@ def ours(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def other(tmp_path_factory):
-    """Another pipeline, on a laptop: FIFO, batches with a window, an endpoint without a URL."""
+    """Another pipeline, on a laptop: FIFO, several consumers, batches with a window, tables, an endpoint without a URL."""
     root = tmp_path_factory.mktemp("other")
     for part in ("layers", "build", "pyproject.toml", "uv.lock"):
         (root / part).symlink_to(Tree().root / part)
-    functions = {edge.function for edge in OTHER.edges} | {queue.consumers[0] for queue in OTHER.queues}
-    for package in functions:
+    for package in PACKAGES:
         add_package(root, package)
     return synthesise(OTHER, root / "cdk.out", context={"local": "true"}, tree=Tree(root=root))
 

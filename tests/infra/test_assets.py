@@ -15,7 +15,7 @@ from infra.app import build
 from infra.dependencies import SHIPPED_BY_LAMBDA, PackagingFailed
 from infra.deployment import ON_LAMBDA, Deployment
 from infra.tree import Tree
-from tests.infra.conftest import OTHER, add_package
+from tests.infra.conftest import OTHER, PACKAGES, add_package
 
 # PEP 552: a hash that isn't checked against the source.
 UNCHECKED_HASH = 0b01
@@ -59,20 +59,20 @@ def test_the_dependencies_layer_is_built_for_lambdas_processor_and_python(ours):
 
 
 def test_a_change_in_a_sibling_leaves_a_functions_asset_alone(tmp_path, other):
-    tree = a_checkout(tmp_path, [edge.function for edge in OTHER.edges])
-    for queue in OTHER.queues:
-        add_package(tree.root, queue.consumers[0])
+    tree = a_checkout(tmp_path, PACKAGES)
     (tree.functions / "post_letter" / "handler.py").write_text("# changed\n")
 
     app = cdk.App(outdir=str(tmp_path / "cdk.out"))
     changed = build(app, OTHER, Deployment(local=True, tree=tree)).service
 
-    for queue in OTHER.queues:
+    for queue, consumer in other.consumers():
         before, after = (
-            service.resolve(service.queue(queue.name).function.node.default_child.code)["s3Key"]
+            service.resolve(
+                service.queue(queue.name).consumer(consumer.name).function.node.default_child.code
+            )["s3Key"]
             for service in (other.stacks.service, changed)
         )
-        assert (before == after) == (queue.name != "letters")
+        assert (before == after) == (consumer.name != "post_letter")
 
 
 def test_nothing_is_built_again_while_the_lock_is_the_same():

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import timedelta
+
+from headworks.upkeep import BURY_CRASHED
 
 
-def test_a_queue_is_alarmed_for_dead_old_and_too_many_messages(synthesised):
+def test_a_consumer_is_alarmed_for_dead_old_and_too_many_messages(synthesised):
     for queue, parts in synthesised.consumers():
-        dead = alarm(synthesised, f"{queue.resource_id}DeadLetters")
-        old = alarm(synthesised, f"{queue.resource_id}OldestMessage")
-        many = alarm(synthesised, f"{queue.resource_id}InFlight")
+        dead = alarm(synthesised, f"{parts.id_}DeadLetters")
+        old = alarm(synthesised, f"{parts.id_}OldestMessage")
+        many = alarm(synthesised, f"{parts.id_}InFlight")
 
-        assert watched(synthesised, dead) == (
-            "ApproximateNumberOfMessagesVisible",
-            {"QueueName": synthesised.id_of(parts.dead_letter_queue)},
-        )
-        assert dead["Threshold"] == 1
+        # As `headworks.telemetry.powertools_counts` publishes it.
+        assert dead["Namespace"] == "Headworks"
+        assert watched(synthesised, dead) == ("Dead", {"queue": queue.name, "service": parts.name})
+        assert (dead["Statistic"], dead["Threshold"], dead["Period"]) == ("Sum", 1, 300)
         assert watched(synthesised, old) == (
             "ApproximateAgeOfOldestMessage",
             {"QueueName": synthesised.id_of(parts.queue)},
@@ -27,6 +29,40 @@ def test_a_queue_is_alarmed_for_dead_old_and_too_many_messages(synthesised):
             {"QueueName": synthesised.id_of(parts.queue)},
         )
         assert many["Threshold"] == 80_000
+
+
+def test_a_dead_letter_queue_that_stays_filled_is_an_alarm_whether_its_messages_hide_or_not(synthesised):
+    for queue, parts in synthesised.consumers():
+        for what, metric in (("Unburied", "Visible"), ("Unburiable", "NotVisible")):
+            stays = alarm(synthesised, f"{parts.id_}{what}")
+
+            assert watched(synthesised, stays) == (
+                f"ApproximateNumberOfMessages{metric}",
+                {"QueueName": synthesised.id_of(parts.dead_letter_queue)},
+            )
+            assert stays["Threshold"] == 1
+            duration = timedelta(seconds=stays["Period"] * stays["EvaluationPeriods"])
+            assert duration >= BURY_CRASHED.patience + queue.function_timeout
+
+
+def test_a_message_that_a_topic_lets_go_of_is_an_alarm(synthesised):
+    for queue, topic in synthesised.topics():
+        lost = alarm(synthesised, f"{queue.resource_id}Undeliverable")
+
+        assert watched(synthesised, lost) == (
+            "NumberOfNotificationsFailedToRedriveToDlq",
+            {"TopicName": synthesised.id_of(topic)},
+        )
+        assert lost["Threshold"] == 1
+
+
+def test_it_is_an_alarm_when_nobody_wakes_what_waits(synthesised):
+    silent = alarm(synthesised, "WakeWaitingSilent")
+
+    function = synthesised.id_of(synthesised.stacks.service.wake_waiting.function)
+    assert watched(synthesised, silent) == ("Invocations", {"FunctionName": function})
+    assert (silent["ComparisonOperator"], silent["Threshold"]) == ("LessThanThreshold", 1)
+    assert silent["TreatMissingData"] == "breaching"
 
 
 def test_every_function_is_alarmed_for_errors(synthesised):
@@ -47,29 +83,36 @@ def test_the_api_is_alarmed_for_server_errors(synthesised):
     assert dimensions == {"ApiId": synthesised.id_of(synthesised.stacks.service.api.api)}
 
 
-def test_every_alarm_reaches_the_topic_and_no_data_is_no_alarm(synthesised):
+def test_every_alarm_reaches_the_topic_and_no_data_is_no_alarm_but_where_silence_is_one(synthesised):
     topic = synthesised.id_of(synthesised.stacks.monitoring.alarms.topic)
+    silence = alarm(synthesised, "WakeWaitingSilent")
 
     for each in alarms(synthesised):
         assert [synthesised.target(action) for action in each["AlarmActions"]] == [topic]
+        if each == silence:
+            continue
         assert each["TreatMissingData"] == "notBreaching"
         assert each["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
 def test_an_alarm_says_what_happened_and_what_to_do_first(synthesised):
-    for queue in synthesised.topology.queues:
-        for what in ("DeadLetters", "OldestMessage", "InFlight"):
-            assert queue.name in alarm(synthesised, f"{queue.resource_id}{what}")["AlarmDescription"]
-        assert (
-            queue.consumers[0] in alarm(synthesised, f"{queue.resource_id}ConsumerErrors")["AlarmDescription"]
-        )
+    for _, parts in synthesised.consumers():
+        for what in ("DeadLetters", "Unburied", "Unburiable", "OldestMessage", "InFlight"):
+            assert parts.label in alarm(synthesised, f"{parts.id_}{what}")["AlarmDescription"]
+        assert "`headworks dead list`" in alarm(synthesised, f"{parts.id_}DeadLetters")["AlarmDescription"]
+        assert parts.name in alarm(synthesised, f"{parts.id_}ConsumerErrors")["AlarmDescription"]
     for each in alarms(synthesised):
         assert " first" in each["AlarmDescription"]
         assert each["AlarmDescription"].endswith(".")
 
 
 def test_the_topic_takes_alarms_of_this_account_over_tls_only(synthesised):
-    [policy] = synthesised.resources("AWS::SNS::TopicPolicy").values()
+    topic = synthesised.id_of(synthesised.stacks.monitoring.alarms.topic)
+    [policy] = [
+        policy
+        for policy in synthesised.resources("AWS::SNS::TopicPolicy").values()
+        if policy["Properties"]["Topics"] == [{"Ref": topic}]
+    ]
     statements = policy["Properties"]["PolicyDocument"]["Statement"]
 
     assert [
@@ -85,7 +128,7 @@ def test_the_topic_takes_alarms_of_this_account_over_tls_only(synthesised):
     ]
 
 
-def test_the_dashboard_has_a_row_for_the_edges_and_one_for_every_queue(synthesised):
+def test_the_dashboard_has_a_row_for_the_edges_for_every_consumer_and_for_the_upkeep(synthesised):
     [dashboard] = synthesised.resources("AWS::CloudWatch::Dashboard").values()
     _, parts = dashboard["Properties"]["DashboardBody"]["Fn::Join"]
     body = json.loads("".join(part if isinstance(part, str) else "-" for part in parts))
@@ -93,11 +136,12 @@ def test_the_dashboard_has_a_row_for_the_edges_and_one_for_every_queue(synthesis
     for widget in body["widgets"]:
         rows.setdefault(widget["y"], []).append(widget["properties"]["title"])
 
-    edges, *queues = rows.values()
+    edges, *consumers, upkeep = rows.values()
     assert len(edges) == 4
-    assert [{title.split(":")[0] for title in row} for row in queues] == [
-        {queue.name} for queue in synthesised.topology.queues
+    assert [{title.split(":")[0] for title in row} for row in consumers] == [
+        {parts.label} for _, parts in synthesised.consumers()
     ]
+    assert {title.split(":")[0] for title in upkeep} == {"upkeep"}
 
 
 def alarms(synthesised):

@@ -14,21 +14,25 @@ CONSUME = {
     "sqs:GetQueueAttributes",
     "sqs:GetQueueUrl",
 }
-ITEMS = {f"dynamodb:{verb}Item" for verb in ("Get", "Put", "Update", "Delete", "BatchGet", "BatchWrite")}
+ENTRIES = {f"dynamodb:{verb}Item" for verb in ("Get", "Put", "Update", "Delete")}
+ITEMS = ENTRIES | {f"dynamodb:{verb}Item" for verb in ("BatchGet", "BatchWrite", "ConditionCheck")}
+LEASES = ENTRIES | {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}
 READ_SECRET = {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
 
-def test_a_consumer_may_take_from_its_own_queue_bury_and_keep_its_ledger(synthesised):
+def test_a_consumer_may_take_from_its_own_queue_keep_its_ledger_and_send_where_its_queue_says(synthesised):
     storage, topology = synthesised.stacks.storage, synthesised.topology
     for queue, parts in synthesised.consumers():
         expected = allow(
-            (CONSUME, storage.queues[queue.name].queue),
-            (SEND, storage.queues[queue.name].dead_letter_queue),
-            (ITEMS, storage.ledger.table),
+            (CONSUME, parts.queue),
+            (LEASES, storage.ledger.table),
             ({"s3:ListBucket"}, storage.claim_check.bucket),
-        ) | {("s3:GetObject", f"{Synthesised.id_of(storage.claim_check.bucket)}/*/{queue.name}/*")}
+        )
+        expected |= objects(storage, "s3:GetObject", f"*/{queue.name}/*")
+        expected |= objects(storage, "s3:PutObject", f"kept/{queue.name}/*")
+        expected |= sending(synthesised, synthesised.queues(queue.emits)) | tables(synthesised, parts.name)
         if any(route.endpoint for route in topology.routes if route.queue == queue.name):
             expected |= allow(*((READ_SECRET, each.secret) for each in storage.endpoint_secrets.values()))
 
@@ -37,29 +41,71 @@ def test_a_consumer_may_take_from_its_own_queue_bury_and_keep_its_ledger(synthes
 
 def test_an_edge_of_webhooks_may_read_sources_secrets_and_send_where_routes_lead(synthesised):
     storage, topology = synthesised.stacks.storage, synthesised.topology
+    routed = {queue.name for queue in topology.routed_queues}
     expected = allow(
-        (ITEMS, storage.deduplication.table),
         *((READ_SECRET, each.secret) for each in storage.source_secrets.values()),
-        *((SEND, storage.queues[queue.name].queue) for queue in topology.routed_queues),
-        *((SEND, storage.queues[queue.name].dead_letter_queue) for queue in topology.routed_queues),
-    ) | bodies(storage, topology.routed_queues)
+        *(
+            (SEND, parts.dead_letter_queue)
+            for queue, parts in synthesised.consumers()
+            if queue.name in routed
+        ),
+    ) | sending(synthesised, topology.routed_queues)
 
     assert allowed(synthesised, edge_with("{source}", synthesised)) == expected
 
 
 def test_an_edge_of_messages_may_read_the_producers_secret_and_send_to_every_queue(synthesised):
     storage, topology = synthesised.stacks.storage, synthesised.topology
-    expected = allow(
-        (ITEMS, storage.deduplication.table),
-        (READ_SECRET, storage.producer_secret.secret),
-        *((SEND, storage.queues[queue.name].queue) for queue in topology.queues),
-    ) | bodies(storage, topology.queues)
+    expected = allow((READ_SECRET, storage.producer_secret.secret))
+    expected |= sending(synthesised, topology.queues)
 
     assert allowed(synthesised, edge_with("{queue}", synthesised)) == expected
 
 
 def test_another_edge_may_log_and_trace(other):
     assert allowed(other, other.stacks.service.edges["tell_health"].function) == set()
+
+
+def test_an_edge_that_says_where_it_sends_to_may_send_there(other):
+    expected = sending(other, other.queues({"order-lines", "news"})) | tables(other, "place_order")
+
+    assert allowed(other, other.stacks.service.edges["place_order"].function) == expected
+
+
+def test_bury_crashed_may_empty_every_dead_letter_queue_and_keep_what_lay_there(synthesised):
+    storage = synthesised.stacks.storage
+    expected = allow(
+        *((CONSUME, parts.dead_letter_queue) for _, parts in synthesised.consumers()),
+        (ENTRIES, storage.ledger.table),
+        ({"s3:ListBucket"}, storage.claim_check.bucket),
+    )
+    expected |= objects(storage, "s3:GetObject", "*") | objects(storage, "s3:PutObject", "kept/*")
+
+    assert allowed(synthesised, synthesised.stacks.service.bury_crashed.function) == expected
+
+
+def test_wake_waiting_may_list_the_ledger_and_send_to_every_consumers_own_queue(synthesised):
+    storage = synthesised.stacks.storage
+    expected = allow(
+        *((SEND, parts.queue) for _, parts in synthesised.consumers()),
+        (ENTRIES, storage.ledger.table),
+        ({"s3:ListBucket"}, storage.claim_check.bucket),
+    )
+    expected |= objects(storage, "s3:GetObject", "kept/*")
+    expected |= {("dynamodb:Query", f"{Synthesised.id_of(storage.ledger.table)}/index/listed")}
+
+    assert allowed(synthesised, synthesised.stacks.service.wake_waiting.function) == expected
+
+
+def test_scheduler_may_start_wake_waiting_and_nothing_else(synthesised):
+    [schedule] = synthesised.resources("AWS::Scheduler::Schedule").values()
+    function = synthesised.id_of(synthesised.stacks.service.wake_waiting.function)
+
+    role = schedule["Properties"]["Target"]["RoleArn"]["Fn::GetAtt"][0]
+    assert allowed_by(synthesised, role) == {
+        ("lambda:InvokeFunction", function),
+        ("lambda:InvokeFunction", f"{function}:$LATEST"),
+    }
 
 
 def test_no_action_is_a_wildcard_and_every_resource_is_only_where_there_is_no_other(synthesised):
@@ -98,9 +144,30 @@ def allow(*grants):
     return {(action, Synthesised.id_of(construct)) for actions, construct in grants for action in actions}
 
 
-def bodies(storage, queues):
-    bucket = Synthesised.id_of(storage.claim_check.bucket)
-    return {("s3:PutObject", f"{bucket}/{queue.body_prefix}{queue.name}/*") for queue in queues}
+def objects(storage, action, keys):
+    return {(action, f"{Synthesised.id_of(storage.claim_check.bucket)}/{keys}")}
+
+
+def sending(synthesised, queues):
+    """What it takes to send to these queues: at once, or later."""
+    storage, service = synthesised.stacks.storage, synthesised.stacks.service
+    if not queues:
+        return set()
+    expected = allow((ITEMS, storage.deduplication.table), (ENTRIES, storage.ledger.table))
+    for queue in queues:
+        parts = service.queue(queue.name)
+        expected |= allow(({"sns:Publish"}, parts.topic) if parts.topic else (SEND, parts.queue))
+        for action in ("s3:PutObject", "s3:GetObject"):
+            expected |= objects(storage, action, f"{queue.body_prefix}{queue.name}/*")
+        expected |= objects(storage, "s3:PutObject", f"kept/{queue.name}/*")
+    return expected
+
+
+def tables(synthesised, function):
+    """What a function may do with the tables that name it."""
+    parts = synthesised.stacks.storage.tables
+    named = [table.name for table in synthesised.topology.tables if function in table.functions]
+    return allow(*((ITEMS, parts[name].table) for name in named))
 
 
 def edge_with(parameter, synthesised):
@@ -110,7 +177,11 @@ def edge_with(parameter, synthesised):
 
 def allowed(synthesised, function):
     """What a function may do beyond logging and tracing: actions, each with its resource's logical id."""
-    role = synthesised.properties(function)["Role"]["Fn::GetAtt"][0]
+    return allowed_by(synthesised, synthesised.properties(function)["Role"]["Fn::GetAtt"][0])
+
+
+def allowed_by(synthesised, role):
+    """What a role allows beyond logging and tracing."""
     statements = chain.from_iterable(
         policy["Properties"]["PolicyDocument"]["Statement"]
         for policy in synthesised.resources("AWS::IAM::Policy").values()

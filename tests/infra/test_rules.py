@@ -81,6 +81,18 @@ def test_reserved_concurrency_is_refused():
     assert broken(templates(function=reserved)) == [("ReservedConcurrency", "Function")]
 
 
+@pytest.mark.parametrize(("variables", "fits"), [(25, True), (26, False)])
+def test_an_environment_that_lambda_refuses_is_refused_before_it_is_deployed(variables, fits):
+    url = {"Fn::GetAtt": ["Queue", "QueueUrl"]}
+    environment = {f"QUEUE_URL_NUMBER_AND_A_LONG_NAME_{n:05}": url for n in range(variables)}
+    talkative = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"Timeout": 30, "Environment": {"Variables": environment}},
+    }
+
+    assert broken(templates(function=talkative)) == ([] if fits else [("Environment", "Function")])
+
+
 @pytest.mark.parametrize(("metric", "watched"), [("Visible", True), ("NotVisible", False)])
 def test_a_dead_letter_queue_is_watched_by_its_visible_messages(metric, watched):
     resources = {

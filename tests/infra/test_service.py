@@ -8,18 +8,16 @@ import platform
 import pytest
 
 from headworks import settings
+from headworks.upkeep import BURY_CRASHED, UPKEEP, WAKE_WAITING
 from infra.deployment import Deployment
 from tests.infra.conftest import annotations
 
 FOR_EVERY_FUNCTION = {settings.SERVICE_NAME}
-FOR_EDGES = {settings.DEDUPLICATION_TABLE, settings.CLAIM_CHECK_BUCKET}
-FOR_CONSUMERS = {settings.LEDGER_TABLE, settings.CLAIM_CHECK_BUCKET}
+STORES = {settings.LEDGER_TABLE, settings.CLAIM_CHECK_BUCKET}
 
 
-def test_every_consumer_and_every_edge_has_its_function(synthesised):
-    topology = synthesised.topology
-    declared = {consumer for queue in topology.queues for consumer in queue.consumers}
-    declared |= {edge.function for edge in topology.edges}
+def test_every_consumer_every_edge_and_the_upkeep_has_its_function(synthesised):
+    declared = synthesised.topology.functions | {each.function for each in UPKEEP}
     functions = synthesised.resources("AWS::Lambda::Function").values()
 
     assert {function["Properties"]["Handler"] for function in functions} == {
@@ -67,14 +65,12 @@ def test_functions_run_on_arm_but_on_a_laptop_on_its_own_processor(ours, other):
 
 
 def test_batches_are_as_declared_and_fail_in_part(synthesised):
-    mappings = {
-        mapping["Properties"]["FunctionName"]["Ref"]: mapping["Properties"]
-        for mapping in synthesised.resources("AWS::Lambda::EventSourceMapping").values()
-    }
+    mappings = mappings_by_queue(synthesised)
 
-    assert len(mappings) == len(synthesised.topology.queues)
+    assert len(mappings) == 2 * len(synthesised.consumers())
     for queue, parts in synthesised.consumers():
-        mapping = mappings[synthesised.id_of(parts.function)]
+        mapping = mappings[synthesised.id_of(parts.queue)]
+        assert mapping["FunctionName"]["Ref"] == synthesised.id_of(parts.function)
         assert mapping["BatchSize"] == queue.batch_size
         assert mapping.get("MaximumBatchingWindowInSeconds", 0) == queue.batch_window.total_seconds()
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": queue.max_concurrency}
@@ -84,7 +80,9 @@ def test_batches_are_as_declared_and_fail_in_part(synthesised):
 def test_a_consumer_is_told_what_it_needs_and_nothing_else(synthesised):
     topology = synthesised.topology
     for queue, parts in synthesised.consumers():
-        expected = FOR_EVERY_FUNCTION | FOR_CONSUMERS | {queue.url_variable, queue.dead_letter_url_variable}
+        expected = FOR_EVERY_FUNCTION | STORES | own_variables(queue, parts.name)
+        expected |= for_sending(synthesised.queues(queue.emits))
+        expected |= {table.variable for table in topology.tables if parts.name in table.functions}
         if leads_to_endpoints(topology, queue):
             expected |= {endpoint.secret_variable for endpoint in topology.endpoints}
             expected |= {endpoint.url_variable for endpoint in topology.endpoints if endpoint.url}
@@ -97,13 +95,51 @@ def test_an_edge_is_told_what_its_route_needs_and_nothing_else(synthesised):
     for edge in topology.edges:
         expected = set(FOR_EVERY_FUNCTION)
         if "{source}" in edge.route:
-            expected |= FOR_EDGES | {source.secret_variable for source in topology.sources}
-            expected |= url_variables(topology.routed_queues)
+            expected |= {source.secret_variable for source in topology.sources}
+            expected |= for_sending(topology.routed_queues)
         if "{queue}" in edge.route:
-            expected |= FOR_EDGES | {settings.PRODUCER_SECRET} | url_variables(topology.queues)
+            expected |= {settings.PRODUCER_SECRET} | for_sending(topology.queues)
+        expected |= for_sending(synthesised.queues(edge.sends_to))
+        expected |= {table.variable for table in topology.tables if edge.function in table.functions}
 
         function = synthesised.stacks.service.edges[edge.function].function
         assert set(variables(synthesised, function)) == expected
+
+
+def test_every_dead_letter_queue_is_emptied_in_small_batches_that_fail_in_part(synthesised):
+    mappings = mappings_by_queue(synthesised)
+    function = synthesised.stacks.service.bury_crashed.function
+
+    for _, parts in synthesised.consumers():
+        mapping = mappings[synthesised.id_of(parts.dead_letter_queue)]
+        assert mapping["FunctionName"]["Ref"] == synthesised.id_of(function)
+        assert mapping["BatchSize"] == BURY_CRASHED.batch_size
+        assert mapping["ScalingConfig"] == {"MaximumConcurrency": BURY_CRASHED.max_concurrency}
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert synthesised.properties(function)["Timeout"] == BURY_CRASHED.timeout.total_seconds()
+    assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | {
+        queue.dead_letter_url_variable(parts.name) for queue, parts in synthesised.consumers()
+    }
+
+
+def test_what_waits_is_woken_every_minute_and_a_failed_round_isnt_made_up_for(synthesised):
+    [schedule] = synthesised.resources("AWS::Scheduler::Schedule").values()
+    [invocation] = synthesised.resources("AWS::Lambda::EventInvokeConfig").values()
+    function = synthesised.stacks.service.wake_waiting.function
+
+    once = {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    target = schedule["Properties"]["Target"]
+    assert schedule["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Properties"]["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert schedule["Properties"]["State"] == "ENABLED"
+    assert synthesised.target(target["Arn"]) == synthesised.id_of(function)
+    assert target["RetryPolicy"] == once
+    assert invocation["Properties"]["FunctionName"]["Ref"] == synthesised.id_of(function)
+    assert once.items() <= invocation["Properties"].items()
+    assert synthesised.properties(function)["Timeout"] == WAKE_WAITING.timeout.total_seconds()
+    assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | {
+        variable for queue, parts in synthesised.consumers() for variable in own_variables(queue, parts.name)
+    }
 
 
 def test_the_api_has_the_declared_routes_and_is_throttled(synthesised):
@@ -153,8 +189,24 @@ def variables(synthesised, function):
     return synthesised.properties(function)["Environment"]["Variables"]
 
 
-def url_variables(queues):
-    return {queue.url_variable for queue in queues} | {queue.dead_letter_url_variable for queue in queues}
+def mappings_by_queue(synthesised):
+    mappings = [
+        each["Properties"] for each in synthesised.resources("AWS::Lambda::EventSourceMapping").values()
+    ]
+    return {synthesised.target(each["EventSourceArn"]): each for each in mappings}
+
+
+def own_variables(queue, consumer):
+    return {queue.url_variable(consumer), queue.dead_letter_url_variable(consumer)}
+
+
+def for_sending(queues):
+    """What a function is told that sends to these queues."""
+    variables = {
+        variable for queue in queues for name in queue.consumers for variable in own_variables(queue, name)
+    }
+    variables |= {queue.topic_variable for queue in queues if queue.is_fanned_out}
+    return variables | STORES | {settings.DEDUPLICATION_TABLE} if queues else set()
 
 
 def leads_to_endpoints(topology, queue):

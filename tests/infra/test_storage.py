@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
+import aws_cdk as cdk
+import pytest
+
+from headworks.claim_check import KEPT_PREFIX
+from headworks.ledger import layout
+from headworks.upkeep import BURY_CRASHED
 from infra.constructs.naming import construct_id
+from infra.constructs.pipeline_queue import PipelineQueue
+from infra.constructs.queue_service import SeveralConsumers
 
 DAY = timedelta(days=1)
+EVERYBODY = {"AWS": "*"}
 
 
 def test_a_queue_keeps_hides_and_gives_up_as_declared(synthesised):
@@ -22,6 +32,8 @@ def test_a_queue_keeps_hides_and_gives_up_as_declared(synthesised):
         }
         dead_letters = synthesised.properties(parts.dead_letter_queue)
         assert dead_letters["MessageRetentionPeriod"] == queue.dead_letter_retention.total_seconds()
+        assert dead_letters["VisibilityTimeout"] == BURY_CRASHED.visibility_timeout.total_seconds()
+        assert "RedrivePolicy" not in dead_letters
 
 
 def test_only_ordered_queues_are_fifo_and_each_key_has_a_quota_of_its_own(synthesised):
@@ -47,24 +59,120 @@ def test_queues_are_encrypted_and_reached_over_tls_only(synthesised):
         if refuses_plain_text(policy)
     }
 
-    assert len(queues) == 2 * len(synthesised.topology.queues)
+    assert len(queues) == 2 * len(synthesised.consumers())
     assert refusing == set(queues)
     assert all(queue["Properties"]["SqsManagedSseEnabled"] for queue in queues.values())
 
 
-def test_tables_forget_in_time_and_can_be_restored(synthesised):
+def test_several_consumers_have_a_topic_that_hands_each_of_them_every_message_as_it_is(synthesised):
+    subscriptions = [each["Properties"] for each in synthesised.resources("AWS::SNS::Subscription").values()]
+    expected = [
+        (queue.resource_id, synthesised.id_of(parts.queue), synthesised.id_of(parts.dead_letter_queue))
+        for queue, parts in synthesised.consumers()
+        if queue.is_fanned_out
+    ]
+    topics = {synthesised.id_of(topic): queue.resource_id for queue, topic in synthesised.topics()}
+
+    assert sorted(
+        (
+            topics[synthesised.target(each["TopicArn"])],
+            synthesised.target(each["Endpoint"]),
+            synthesised.target(each["RedrivePolicy"]["deadLetterTargetArn"]),
+        )
+        for each in subscriptions
+    ) == sorted(expected)
+    for each in subscriptions:
+        assert each["Protocol"] == "sqs"
+        assert each["RawMessageDelivery"] is True
+        assert "FilterPolicy" not in each
+
+
+def test_only_its_topic_may_send_to_a_queue_of_several_and_to_the_net_under_it(synthesised):
+    senders = {
+        synthesised.target(queue): [synthesised.target(source) for source in sources(policy)]
+        for policy in synthesised.resources("AWS::SQS::QueuePolicy").values()
+        for queue in policy["Properties"]["Queues"]
+    }
+
+    for queue, parts in synthesised.consumers():
+        topic = synthesised.stacks.service.queue(queue.name).topic
+        expected = [synthesised.id_of(topic)] if topic else []
+        assert senders[synthesised.id_of(parts.queue)] == expected
+        assert senders[synthesised.id_of(parts.dead_letter_queue)] == expected
+
+
+def test_a_topic_is_ordered_as_its_queue_is_encrypted_and_reached_over_tls_only(synthesised):
+    refusing = {
+        synthesised.target(topic)
+        for policy in synthesised.resources("AWS::SNS::TopicPolicy").values()
+        for topic in policy["Properties"]["Topics"]
+        if refuses_plain_text(policy, everybody="*")
+    }
+
+    for queue, topic in synthesised.topics():
+        properties = synthesised.properties(topic)
+        assert properties.get("FifoTopic", False) == queue.fifo
+        assert properties.get("FifoThroughputScope") == ("MessageGroup" if queue.fifo else None)
+        # Two different events may look the same.
+        assert not properties.get("ContentBasedDeduplication")
+        assert synthesised.target(properties["KmsMasterKeyId"]).endswith(":alias/aws/sns")
+        assert synthesised.id_of(topic) in refusing
+
+
+def test_a_consumers_queue_stays_the_same_when_another_one_joins(ours):
+    [webhooks] = ours.queues({"webhooks"})
+    alone, joined = cdk.Stack(), cdk.Stack()
+    queues = [
+        PipelineQueue(stack, "Webhooks", declaration=declaration, removal_policy=cdk.RemovalPolicy.RETAIN)
+        for stack, declaration in (
+            (alone, webhooks),
+            (joined, replace(webhooks, consumers=("count_webhook", *webhooks.consumers))),
+        )
+    ]
+
+    before, after = (ours.id_of(queue.consumers["deliver_webhook"].queue) for queue in queues)
+    assert before == after
+
+
+def test_tables_are_keyed_by_id_and_can_be_restored(synthesised):
     tables = [
         resource["Properties"] for resource in synthesised.resources("AWS::DynamoDB::GlobalTable").values()
     ]
 
-    assert len(tables) == 2
+    assert len(tables) == 2 + len(synthesised.topology.tables)
     for table in tables:
         assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
-        assert table["AttributeDefinitions"] == [{"AttributeName": "id", "AttributeType": "S"}]
-        assert table["TimeToLiveSpecification"] == {"AttributeName": "expiration", "Enabled": True}
+        assert {"AttributeName": "id", "AttributeType": "S"} in table["AttributeDefinitions"]
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         [replica] = table["Replicas"]
         assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+
+
+def test_ledger_and_deduplication_forget_in_time_but_no_table_of_the_pipelines_own(synthesised):
+    storage = synthesised.stacks.storage
+
+    for table in (storage.ledger.table, storage.deduplication.table):
+        forgetting = synthesised.properties(table)["TimeToLiveSpecification"]
+        assert forgetting == {"AttributeName": "expiration", "Enabled": True}
+    for table in storage.tables.values():
+        assert "TimeToLiveSpecification" not in synthesised.properties(table.table)
+
+
+def test_the_ledger_lists_what_somebody_may_look_for_by_its_header(synthesised):
+    ledger = synthesised.properties(synthesised.stacks.storage.ledger.table)
+
+    types = {each["AttributeName"]: each["AttributeType"] for each in ledger["AttributeDefinitions"]}
+    [index] = ledger["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == layout.INDEX
+    assert [(each["KeyType"], each["AttributeName"]) for each in index["KeySchema"]] == [
+        ("HASH", layout.INDEX_KEY),
+        ("RANGE", layout.INDEX_SORT),
+    ]
+    assert (types[layout.INDEX_KEY], types[layout.INDEX_SORT]) == ("S", "N")
+    assert index["Projection"] == {
+        "ProjectionType": "INCLUDE",
+        "NonKeyAttributes": list(layout.LISTED_ATTRIBUTES),
+    }
 
 
 def test_the_bucket_is_private_encrypted_and_reached_over_tls_only(synthesised):
@@ -85,6 +193,7 @@ def test_a_body_is_kept_as_long_as_its_message_can_live_and_no_day_longer(synthe
         rule = rules[queue.body_prefix]
         assert rule["Status"] == "Enabled"
         assert rule["ExpirationInDays"] == math.ceil(queue.memory_of_keys / DAY)
+    assert not [prefix for prefix in rules if KEPT_PREFIX.startswith(prefix)]
     assert "VersioningConfiguration" not in bucket["Properties"]
 
 
@@ -124,18 +233,36 @@ def test_outputs_lead_to_every_part(synthesised):
         "Endpoint",
         "LedgerTable",
         "ProducerSecret",
-        *(f"QueueUrl{queue.resource_id}" for queue in topology.queues),
-        *(f"DeadLetterQueueUrl{queue.resource_id}" for queue in topology.queues),
+        *(f"QueueUrl{parts.id_}" for _, parts in synthesised.consumers()),
+        *(f"DeadLetterQueueUrl{parts.id_}" for _, parts in synthesised.consumers()),
+        *(f"TopicArn{queue.resource_id}" for queue, _ in synthesised.topics()),
+        *(f"Table{table.resource_id}" for table in topology.tables),
         *(f"SourceSecret{construct_id(source.name)}" for source in topology.sources),
         *(f"EndpointSecret{endpoint.resource_id}" for endpoint in topology.endpoints),
     }
 
 
-def refuses_plain_text(policy):
+def test_of_several_consumers_it_must_be_said_whose_queue_is_meant(other):
+    news = other.stacks.service.queue("news")
+
+    with pytest.raises(SeveralConsumers, match="one of print_news, read_news, keep_news"):
+        _ = news.dead_letter_queue
+
+
+def sources(policy):
+    """What a queue's policy allows to send."""
+    return [
+        statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+
+
+def refuses_plain_text(policy, *, everybody=EVERYBODY):
     """Whether a resource's policy denies everything that doesn't come over TLS."""
     return any(
         statement["Effect"] == "Deny"
-        and statement["Principal"] == {"AWS": "*"}
+        and statement["Principal"] == everybody
         and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
     )

@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headworks import clients, settings
 from pipeline import TOPOLOGY
 
+if TYPE_CHECKING:
+    from headworks.queue import Queue
+
 DEDUPLICATION_TABLE = "deduplication"
+LEDGER_TABLE = "ledger"
 BUCKET = "bodies"
-CLIENTS = (clients.sqs, clients.dynamodb, clients.s3, clients.secrets_manager)
+CLIENTS = (clients.sqs, clients.sns, clients.dynamodb, clients.s3, clients.secrets_manager)
 
 
 class Deployment:
@@ -46,20 +50,33 @@ class Deployment:
         self.urls: dict[str, str] = {}
         self.dead_letter_urls: dict[str, str] = {}
         for queue in TOPOLOGY.queues:
-            for name, variable, urls in (
-                (queue.name, queue.url_variable, self.urls),
-                (f"{queue.name}-dead", queue.dead_letter_url_variable, self.dead_letter_urls),
-            ):
-                urls[queue.name] = self._aws("sqs").create_queue(QueueName=name)["QueueUrl"]
-                self._monkeypatch.setenv(variable, urls[queue.name])
+            if queue.is_fanned_out:
+                self._monkeypatch.setenv(
+                    queue.topic_variable, f"arn:aws:sns:us-east-1:000000000000:{queue.name}"
+                )
+            for consumer in queue.consumers:
+                name = queue.resource_id_of(consumer)
+                self.urls[queue.name] = self._make_queue(queue, name, queue.url_variable(consumer))
+                self.dead_letter_urls[queue.name] = self._make_queue(
+                    queue, f"{name}Dead", queue.dead_letter_url_variable(consumer)
+                )
+
+    def _make_queue(self, queue: Queue, name: str, variable: str) -> str:
+        ordered = {"QueueName": f"{name}.fifo", "Attributes": {"FifoQueue": "true"}}
+        made = self._aws("sqs").create_queue(**(ordered if queue.fifo else {"QueueName": name}))
+        url: str = made["QueueUrl"]
+        self._monkeypatch.setenv(variable, url)
+        return url
 
     def _make_stores(self) -> None:
-        self._aws("dynamodb").create_table(
-            TableName=DEDUPLICATION_TABLE,
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        for table in (DEDUPLICATION_TABLE, LEDGER_TABLE):
+            self._aws("dynamodb").create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        self._monkeypatch.setenv(settings.LEDGER_TABLE, LEDGER_TABLE)
         self._aws("s3").create_bucket(Bucket=BUCKET)
         self._monkeypatch.setenv(settings.DEDUPLICATION_TABLE, DEDUPLICATION_TABLE)
         self._monkeypatch.setenv(settings.CLAIM_CHECK_BUCKET, BUCKET)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -15,7 +16,7 @@ MESSAGE, CONTEXT = object(), object()
 
 
 def seen_by(handle):
-    Call(handle)(MESSAGE, CONTEXT)
+    Call(handle, timeout=timedelta(seconds=5))(MESSAGE, CONTEXT)
 
 
 def test_one_parameter_gets_the_message():
@@ -81,7 +82,7 @@ def test_async_runs_share_one_loop_that_lives_on():
     async def handle(_message):
         loops.append(asyncio.get_running_loop())
 
-    call = Call(handle)
+    call = Call(handle, timeout=timedelta(seconds=5))
     call(MESSAGE, CONTEXT)
     thread = threading.Thread(target=call, args=(MESSAGE, CONTEXT))
     thread.start()
@@ -113,4 +114,4 @@ def needs_a_keyword(message, *, client): ...
 @pytest.mark.parametrize("handle", [no_message, needs_more, needs_a_keyword])
 def test_a_handler_that_cannot_be_called_is_refused_by_name(handle):
     with pytest.raises(InvalidDeclaration, match=handle.__name__):
-        Call(handle)
+        Call(handle, timeout=timedelta(seconds=5))

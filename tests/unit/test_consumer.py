@@ -15,10 +15,12 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
 from headworks import outcome
 from headworks.claim_check import ClaimCheck
 from headworks.consumer import Consumer, NotABatch
-from headworks.errors import InvalidDeclaration, Reject, Retry, Unavailable
+from headworks.errors import Reject, Retry, Unavailable
+from headworks.ledger.ledger import Entry, State
 from headworks.ledger.memory import MemoryLedger
 from headworks.message import encode
 from headworks.outcome import Reason
+from headworks.retry import RetryPolicy
 from headworks.telemetry import Action
 from headworks.testing.broker import MemoryBroker
 from headworks.testing.clock import MovingClock
@@ -37,10 +39,11 @@ class Order:
 class Stand:
     """A consumer between fakes, and what it did."""
 
-    def __init__(self, handle, *, claim_check=None, **fields):
+    def __init__(self, handle, *, claim_check=None, ledger=MemoryLedger, **fields):
         self.broker, self.log, self.clock = MemoryBroker(), RecordingLog(), MovingClock()
-        self.ledger = MemoryLedger(self.clock)
+        self.ledger = ledger(self.clock)
         self.counts = {}
+        self.exited = []
         self.consumer = Consumer(
             a_queue(**{"payload": Order, **fields}),
             handle,
@@ -50,9 +53,16 @@ class Stand:
                 log=self.log,
                 counts=lambda outcomes, _durations: self.counts.update(outcomes),
                 claim_check=claim_check,
+                exit_process=self.exited.append,
+                pause=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
             ),
             clock=self.clock,
         )
+
+    def leased(self, key, *, lasts=60 * SECOND):
+        """Somebody else takes this key's lease."""
+        [lease] = self.ledger.lease([Entry(key=key, message_id=key, type="t", source="s")], lasts=lasts)
+        return lease
 
     def receive(self, *records, context=None):
         answer = self.consumer(sqs_event(*records), context or FakeContext())
@@ -110,9 +120,18 @@ def test_the_payload_arrives_as_its_type():
 
 def test_the_second_parameter_tells_which_attempt_this_is():
     got = []
-    Stand(lambda _message, context: got.append(context)).receive(record("m", count=2))
 
-    assert (got[0].attempt, got[0].max_attempts, got[0].idempotency_key) == (2, 3, "m")
+    def handle(_message, context):
+        got.append(context)
+        raise RuntimeError("no")
+
+    stand = Stand(handle)
+    stand.receive(record("m"))
+    stand.clock.advance(SECOND)
+    stand.receive(record("m", count=7))
+
+    assert [each.attempt for each in got] == [1, 2]
+    assert (got[0].max_attempts, got[0].idempotency_key) == (3, "m")
     assert got[0].remaining_time() == timedelta(minutes=5)
 
 
@@ -121,10 +140,21 @@ def test_waits_follow_the_policy_and_the_last_attempt_is_the_end():
 
     for count in (1, 2, 3):
         stand.receive(record("m", count=count))
+        stand.clock.advance(6 * SECOND)
 
     first, second, third = stand.outcomes
     assert (first.after, second.after) == (SECOND, 5 * SECOND)
     assert third.reason is Reason.EXHAUSTED
+    assert [each.attempt for each in stand.ledger.items["m"].history] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("count", [1, 50, 900])
+def test_receives_are_not_attempts(count):
+    stand = Stand(failing_for("m"))
+
+    stand.receive(record("m", count=count))
+
+    assert stand.outcomes[0].after == SECOND
 
 
 def test_a_handler_chooses_its_own_wait():
@@ -195,24 +225,137 @@ def test_the_same_key_runs_once():
 
 def test_a_key_that_runs_elsewhere_is_left_alone_and_comes_back():
     stand = Stand(failing_for())
-    stand.ledger.lease("k", ends=60 * SECOND)
+    stand.leased("k", lasts=20 * SECOND)
 
     assert stand.receive(record("a", key="k")) == ["a"]
-    assert isinstance(stand.outcomes[0], outcome.Defer)
+    assert stand.outcomes[0].after == 20 * SECOND
 
 
-def test_after_a_crash_the_lease_ends_with_the_invocation_that_held_it():
-    stand = Stand(failing_for())
-    stand.ledger.lease("k", ends=60 * SECOND)
+def test_what_its_owner_died_of_runs_again_and_the_crash_is_counted():
+    got = []
+    stand = Stand(lambda _message, context: got.append(context.attempt))
+    stand.leased("k")
     stand.clock.advance(60 * SECOND)
 
     assert stand.receive(record("a", key="k", count=2)) == []
+    assert got == [2]
+    assert stand.ledger.items["k"].crashes == 1
+
+
+def test_a_message_that_keeps_killing_is_dead_as_crashed():
+    stand = Stand(failing_for(), max_crashes=2)
+    stand.leased("k")
+    for _ in range(2):
+        stand.clock.advance(60 * SECOND)
+        stand.ledger.take_over(stand.leased("k"), lasts=60 * SECOND)
+    stand.clock.advance(60 * SECOND)
+
+    assert stand.receive(record("a", key="k", count=4)) == []
+    assert stand.outcomes == [outcome.Dead(reason=Reason.CRASHED)]
+
+
+def test_a_suspect_runs_last_and_alone_after_everything_else_is_settled():
+    seen = []
+
+    def handle(message):
+        settled = [each.delivery.id for each in stand.broker.settled]
+        seen.append((message.data.customer, settled, list(stand.broker.deleted)))
+
+    stand = Stand(handle, concurrency=1)
+    stand.leased("poison")
+    stand.clock.advance(60 * SECOND)
+
+    stand.receive(record("poison", count=2), record("a"), record("b"))
+
+    assert seen[-1] == ("poison", ["a", "b"], ["a", "b"])
+
+
+def test_equal_keys_in_one_batch_run_once():
+    ran = []
+    stand = Stand(ran.append)
+
+    assert stand.receive(record("a", key="k"), record("b", key="k"), record("c")) == []
+    assert len(ran) == 2
+    assert outcome.Done(duplicate=True) in stand.outcomes
+
+
+def test_the_twin_of_a_failed_message_comes_back_with_it():
+    stand = Stand(failing_for("x"))
+
+    assert sorted(stand.receive(record("a", key="k", customer="x"), record("b", key="k", customer="x"))) == [
+        "a",
+        "b",
+    ]
+    assert stand.ledger.items["k"].attempt == 1
+
+
+def test_a_long_wait_is_out_of_the_queue():
+    stand = Stand(failing_for("m"), retry=RetryPolicy(delays=(30 * 60 * SECOND,), jitter=0))
+
+    assert stand.receive(record("m")) == []
+    assert stand.ledger.items["m"].state is State.WAITING
+    assert stand.receive(record("m")) == []
+    assert json.loads(stand.ledger.letters["m"][0].body)["data"] == {"customer": "m"}
+
+
+def test_completions_that_the_store_refuses_are_tried_again():
+    class Flaky(MemoryLedger):
+        refusals = 2
+
+        def complete(self, leases):
+            self.refusals -= 1
+            return [None] * len(leases) if self.refusals >= 0 else super().complete(leases)
+
+    stand = Stand(failing_for(), ledger=Flaky)
+
+    assert stand.receive(record("a"), record("b")) == []
+    assert {item.state for item in stand.ledger.items.values()} == {State.COMPLETED}
+    assert "CompletionLost" not in stand.counts
+
+
+def test_a_handler_that_outlasts_the_invocation_ends_the_process_and_nobody_elses_work_is_lost():
+    stuck, started = threading.Event(), threading.Event()
+    deadline = [100_000]
+
+    def handle(message):
+        if message.data.customer == "stuck":
+            started.set()
+            stuck.wait(20)
+
+    def remaining():
+        # Time is up once the stuck handler runs and the other one is done.
+        if (
+            started.is_set()
+            and stand.ledger.items.get("a")
+            and stand.ledger.items["a"].state is State.COMPLETED
+        ):
+            deadline[0] = min(deadline[0], 3_100)
+        return deadline[0]
+
+    stand = Stand(handle)
+    stand.receive(record("stuck"), record("a"), context=FakeContext(remaining_ms=remaining))
+    stuck.set()
+
+    assert stand.exited == [1]
+    assert stand.broker.deleted == ["a"]
+    assert stand.ledger.items["stuck"].state is State.RUNNING
+
+
+def test_an_async_handler_is_cancelled_at_its_timeout_and_that_is_a_failed_attempt():
+    async def handle(_message):
+        await asyncio.Event().wait()
+
+    stand = Stand(handle, timeout=SECOND)
+
+    assert stand.receive(record("m")) == ["m"]
+    assert stand.ledger.items["m"].history[0].error_type == "TimeoutError"
 
 
 def test_a_failed_attempt_gives_its_lease_back():
     stand = Stand(failing_for("m"))
 
     stand.receive(record("m"))
+    stand.clock.advance(SECOND)
     stand.receive(record("m", count=2))
 
     assert [type(each) for each in stand.outcomes] == [outcome.Retry, outcome.Retry]
@@ -344,9 +487,57 @@ def test_powertools_decorators_can_wrap_it():
     assert answer == {"batchItemFailures": [{"itemIdentifier": "b"}]}
 
 
-def test_an_ordered_queue_is_refused_until_attempts_are_counted_apart_from_receives():
-    with pytest.raises(InvalidDeclaration, match="ordered"):
-        Stand(failing_for(), fifo=True)
+def ordered(name, key, **fields):
+    message = a_message(json.dumps({"customer": name}).encode(), idempotency_key=name, ordering_key=key)
+    return sqs_record(encode(message), message_id=name, MessageGroupId=key, **fields)
+
+
+def test_a_failure_stops_its_ordering_key_and_the_rest_comes_back_at_once():
+    stand = Stand(failing_for("a1"), fifo=True)
+
+    kept = stand.receive(*(ordered(f"{key}{n}", key) for n in range(3) for key in "ab"))
+
+    assert sorted(kept) == ["a1", "a2"]
+    waits = {
+        each.delivery.id: each.outcome.after for each in stand.broker.settled if each.delivery.id in kept
+    }
+    assert waits == {"a1": SECOND, "a2": 0 * SECOND}
+    assert "a2" not in stand.ledger.items
+
+
+def test_an_ordering_key_goes_on_after_a_dead_message():
+    ran = []
+
+    def handle(message):
+        ran.append(message.data.customer)
+        if message.data.customer == "a0":
+            assert "a1" not in stand.ledger.items
+            raise Reject("never")
+        assert stand.ledger.items["a0"].state is State.DEAD
+
+    stand = Stand(handle, fifo=True)
+
+    assert stand.receive(ordered("a0", "a"), ordered("a1", "a")) == []
+    assert ran == ["a0", "a1"]
+
+
+def test_ordering_keys_run_at_the_same_time():
+    together = threading.Barrier(3, timeout=10)
+    stand = Stand(lambda _message: together.wait(), fifo=True)
+
+    assert stand.receive(*(ordered(f"{key}0", key) for key in "abc")) == []
+
+
+def test_a_message_is_completed_before_the_next_of_its_key_starts():
+    states = []
+
+    def handle(message):
+        states.append([item.state for item in stand.ledger.items.values()])
+
+    stand = Stand(handle, fifo=True)
+    stand.receive(*(ordered(f"a{n}", "a") for n in range(3)))
+
+    assert states[-1] == [State.COMPLETED, State.COMPLETED, State.RUNNING]
 
 
 def test_every_line_carries_ids_and_outcome_and_no_line_the_payload():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from headworks.claim_check import ClaimCheck
 from headworks.errors import InvalidMessage, Unavailable
+from headworks.ledger.memory import MemoryLedger
 from headworks.outcome import Reason
 from headworks.producer import Accepted, Outgoing, Producer, content_key
 from headworks.telemetry import Action
@@ -207,3 +208,67 @@ def test_logs_carry_ids_and_never_the_payload(stand, log):
 
     assert "4242" not in repr(log.lines)
     assert log.lines[0][1]["message_id"] == stand.broker.messages[0].id
+
+
+class WaitingStand(Stand):
+    """A producer whose consumers have ledgers to wait in."""
+
+    def __init__(self, clock, log, **fields):
+        super().__init__(clock, log, **fields)
+        queue = a_queue(**fields)
+        self.ledgers = [MemoryLedger(clock) for _ in queue.consumers]
+        self.producer = Producer(
+            queue, self.broker, log=log, deduplication=self.memory, ledgers=self.ledgers, clock=clock
+        )
+
+
+@pytest.mark.parametrize(
+    ("fields", "delay"),
+    [
+        ({}, timedelta(days=365)),
+        ({}, 901 * SECOND),
+        ({"fifo": True}, SECOND),
+        ({"consumers": ("a_one", "a_two")}, SECOND),
+    ],
+)
+def test_a_delay_that_the_transport_cannot_keep_waits_with_every_consumer(clock, log, fields, delay):
+    stand = WaitingStand(clock, log, **fields)
+
+    accepted = stand.producer.send(order("k", ordering_key="c1"), delay=delay)
+
+    assert stand.broker.messages == []
+    for ledger in stand.ledgers:
+        [waiting] = ledger.waiting(due_before=clock.now() + delay, limit=10)
+        assert (waiting.entry.message_id, waiting.due) == (accepted.message_id, clock.now() + delay)
+        assert ledger.waiting(due_before=clock.now() + delay - SECOND, limit=10) == []
+
+
+def test_a_delayed_message_can_be_taken_back_and_its_key_is_free_again(clock, log):
+    stand = WaitingStand(clock, log)
+    stand.producer.send(order("k"), delay=timedelta(days=1))
+
+    assert stand.producer.cancel("k")
+    assert not stand.producer.cancel("k")
+    assert stand.ledgers[0].items == {}
+    assert not stand.producer.send(order("k")).duplicate
+
+
+def test_a_ledger_that_is_down_takes_no_delayed_message(clock, log):
+    stand = WaitingStand(clock, log)
+    stand.ledgers[0].down = True
+
+    with pytest.raises(Unavailable):
+        stand.producer.send(order("k"), delay=timedelta(days=1))
+    stand.ledgers[0].down = False
+    assert not stand.producer.send(order("k"), delay=timedelta(days=1)).duplicate
+
+
+@pytest.mark.parametrize("delay", [timedelta(days=366), -SECOND])
+def test_a_delay_over_a_year_or_into_the_past_is_refused(clock, log, delay):
+    with pytest.raises(InvalidMessage, match="365 days"):
+        WaitingStand(clock, log).producer.send(order("k"), delay=delay)
+
+
+def test_a_long_delay_without_a_ledger_to_wait_in_is_refused(stand):
+    with pytest.raises(InvalidMessage, match="needs a ledger"):
+        stand.producer.send(order("k"), delay=timedelta(days=1))

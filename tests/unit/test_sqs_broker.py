@@ -15,7 +15,7 @@ from headworks import outcome
 from headworks.brokers.broker import Delivery, Settled
 from headworks.brokers.sqs import SqsBroker
 from headworks.errors import InvalidMessage
-from headworks.outcome import Reason
+from headworks.ledger.ledger import Letter
 from headworks.queue import MAX_MESSAGE_BYTES
 from headworks.telemetry import Action
 from headworks.testing.clock import NEW_YEAR
@@ -29,6 +29,7 @@ class FakeSqs:
     def __init__(self, *, throttle=None, refuse=(), down=False):
         self.calls = []
         self.hidden = []
+        self.deleted = []
         self.throttle = dict(throttle or {})
         self.refuse = set(refuse)
         self.down = down
@@ -47,6 +48,16 @@ class FakeSqs:
             raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "ChangeMessageVisibilityBatch")
         assert len(Entries) <= 10
         self.hidden += [(entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in Entries]
+        gone = [entry for entry in Entries if "gone" in entry["ReceiptHandle"]]
+        return {
+            "Failed": [
+                {"Id": e["Id"], "SenderFault": True, "Code": "InvalidReceipt", "Message": "x"} for e in gone
+            ]
+        }
+
+    def delete_message_batch(self, *, QueueUrl, Entries):  # noqa: N803
+        assert len(Entries) <= 10
+        self.deleted += [entry["ReceiptHandle"] for entry in Entries]
         gone = [entry for entry in Entries if "gone" in entry["ReceiptHandle"]]
         return {
             "Failed": [
@@ -74,7 +85,7 @@ class FakeSqs:
 
 def key_of(entry):
     try:
-        return json.loads(entry["MessageBody"])["idempotencykey"]
+        return json.loads(entry["MessageBody"]).get("idempotencykey")
     except ValueError:
         return None
 
@@ -247,23 +258,45 @@ def test_a_message_whose_visibility_cannot_be_changed_stays_and_is_told():
     assert log.actions == [Action.TROUBLE]
 
 
-def test_a_dead_letter_tells_its_story():
-    client = FakeSqs()
-    error = ValueError("no such customer \x00")
+def test_what_is_done_is_deleted_ten_at_a_time_and_what_cannot_be_is_told():
+    client, log = FakeSqs(), RecordingLog()
 
-    a_broker(client).settle(
-        [settled("m", outcome.Dead(reason=Reason.REJECTED, error=error), body="as it came")]
+    a_broker(client, log=log).delete(
+        [settled(f"m{n}", outcome.Done()).delivery for n in range(11)]
+        + [settled("gone", outcome.Done()).delivery]
     )
+
+    assert len(client.deleted) == 12
+    assert log.actions == [Action.TROUBLE]
+
+
+def test_a_quarantined_event_says_why():
+    client = FakeSqs()
+
+    a_broker(client).bury(a_message(), reason="quarantined", error="no type \x00")
 
     [(url, [entry])] = client.calls
     values = {name: each["StringValue"] for name, each in entry["MessageAttributes"].items()}
     assert url == "dead"
-    assert entry["MessageBody"] == "as it came"
-    assert values == {
-        "reason": "rejected",
-        "error_type": "ValueError",
-        "error": "no such customer \ufffd",
-        "attempt": "3",
-        "message_id": "m",
-        "first_sent_at": "2026-01-01T00:00:00+00:00",
-    }
+    assert (values["reason"], values["error"]) == ("quarantined", "no type \ufffd")
+
+
+def test_another_sending_of_a_fifo_message_is_not_swallowed():
+    client = FakeSqs()
+    letter = Letter(body="{}", sent_at=NEW_YEAR, ordering_key="a")
+    broker = a_broker(client, fifo=True)
+
+    for sending in (1, 2, 2):
+        broker.resend("m", letter, delay=0 * SECOND, sending=sending)
+
+    first, second, again = (entries[0]["MessageDeduplicationId"] for _, entries in client.calls)
+    assert first != second
+    assert second == again
+
+
+def test_a_kept_message_comes_back_to_the_second():
+    client = FakeSqs()
+
+    a_broker(client).resend("m", Letter(body="{}", sent_at=NEW_YEAR), delay=42 * SECOND, sending=1)
+
+    assert client.calls[0][1][0]["DelaySeconds"] == 42

@@ -26,15 +26,21 @@ def endpoint():
 
 
 @pytest.fixture
-def handler(aws, table, bucket, endpoint, monkeypatch):
+def handler(emulator_clients, ledger_table, endpoint, monkeypatch):
     """Imported anew, with clients of its own."""
     default = TOPOLOGY.endpoint("default")
-    aws("secretsmanager").create_secret(Name="endpoint-secret", SecretString=SECRET)
+    [consumer] = WEBHOOKS.consumers
+    sqs = emulator_clients("sqs")
+    emulator_clients("secretsmanager").create_secret(Name="endpoint-secret", SecretString=SECRET)
     environment = {
-        WEBHOOKS.url_variable: aws("sqs").create_queue(QueueName="webhooks")["QueueUrl"],
-        WEBHOOKS.dead_letter_url_variable: aws("sqs").create_queue(QueueName="dead")["QueueUrl"],
-        settings.LEDGER_TABLE: table,
-        settings.CLAIM_CHECK_BUCKET: bucket,
+        "AWS_ENDPOINT_URL": sqs.meta.endpoint_url,
+        "AWS_DEFAULT_REGION": sqs.meta.region_name,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        WEBHOOKS.url_variable(consumer): sqs.create_queue(QueueName="webhooks")["QueueUrl"],
+        WEBHOOKS.dead_letter_url_variable(consumer): sqs.create_queue(QueueName="dead")["QueueUrl"],
+        settings.LEDGER_TABLE: ledger_table,
+        settings.CLAIM_CHECK_BUCKET: "bodies",
         settings.ALLOWED_NETWORKS: "127.0.0.0/8",
         default.secret_variable: "endpoint-secret",
         default.url_variable: endpoint.url,
@@ -49,6 +55,7 @@ def handler(aws, table, bucket, endpoint, monkeypatch):
         client.cache_clear()
 
 
+@pytest.mark.e2e
 def test_an_invocation_posts_its_webhook_to_the_endpoint_of_the_deployment(handler, endpoint):
     answer = handler(sample("one_webhook.json"), FakeContext())
 

@@ -5,7 +5,14 @@ import stat
 import pytest
 
 from infra.local.errors import NotRunning
-from infra.local.outputs import EndpointOutput, Outputs, QueueOutput, SourceOutput, read_outputs
+from infra.local.outputs import (
+    ConsumerOutput,
+    EndpointOutput,
+    Outputs,
+    QueueOutput,
+    SourceOutput,
+    read_outputs,
+)
 
 OUTPUTS = Outputs(
     endpoint="http://127.0.0.1:1/api",
@@ -15,7 +22,11 @@ OUTPUTS = Outputs(
     inbox_secret="s3",
     endpoints={"default": EndpointOutput(url="http://127.0.0.1:2/default", secret="s3")},
     aws_endpoint_url="http://127.0.0.1:1",
-    queues={"webhooks": QueueOutput(url="q", dead_letter_queue_url="dlq")},
+    queues={
+        "webhooks": QueueOutput(
+            consumers={"deliver_webhook": ConsumerOutput(url="q", dead_letter_queue_url="dlq")}
+        )
+    },
     ledger_table="ledger",
     deduplication_table="deduplication",
     claim_check_bucket="bodies",

@@ -11,6 +11,7 @@ from headworks.errors import InvalidDeclaration
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import timedelta
 
     from headworks.context import Context
     from headworks.message import Message
@@ -20,20 +21,38 @@ class Call:
     """A handler, ready to be called from any thread.
 
     All `async def` runs of a process share one event loop, which lives on from one
-    invocation to the next: clients that a handler keeps stay usable.
+    invocation to the next: clients that a handler keeps stay usable.  They are cancelled
+    after `timeout`; a thread can't be.
     """
 
-    def __init__(self, handle: Callable[..., Awaitable[None] | None]) -> None:
+    def __init__(self, handle: Callable[..., Awaitable[None] | None], *, timeout: timedelta) -> None:
         self._handle = handle
+        self._timeout = timeout.total_seconds()
         self._takes_context = _takes_context(handle)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._lock = Lock()
 
     def __call__(self, message: Message[Any], context: Context) -> None:
         """Run the handler to its end; what it raises comes out as it is."""
         result = self._handle(message, context) if self._takes_context else self._handle(message)
         if inspect.isawaitable(result):
-            asyncio.run_coroutine_threadsafe(_awaiting(result), self._running_loop()).result()
+            asyncio.run_coroutine_threadsafe(self._awaiting(result), self._running_loop()).result()
+
+    def cancel(self) -> None:
+        """Cancel every `async def` run that hasn't ended."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+
+    async def _awaiting(self, result: Awaitable[None]) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine on a loop is a task
+        self._tasks.add(task)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await result
+        finally:
+            self._tasks.discard(task)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -41,10 +60,6 @@ class Call:
                 self._loop = asyncio.new_event_loop()
                 Thread(target=self._loop.run_forever, name="handlers", daemon=True).start()
             return self._loop
-
-
-async def _awaiting(result: Awaitable[None]) -> None:
-    await result
 
 
 def _takes_context(handle: Callable[..., Any]) -> bool:

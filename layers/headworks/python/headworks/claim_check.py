@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from headworks.message import Message
     from headworks.queue import Queue
 
+# Bodies under this prefix stay until their dead letter is dealt with.
+KEPT_PREFIX = "kept/"
+
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 
 
@@ -68,6 +71,34 @@ class ClaimCheck:
         except BotoCoreError as error:
             raise Unavailable("the claim-check bucket", error) from error
         return message.with_data(data)
+
+    def keep(self, message: Message[bytes]) -> Message[bytes]:
+        """The message with its payload where no lifecycle rule takes it: dead letters and long waits outlive those.
+
+        Raises `Unavailable`.  A payload that is gone already stays gone.
+        """
+        if message.data_ref is None:
+            return message
+        key = f"{KEPT_PREFIX}{self._queue.name}/{message.id}"
+        source = {"Bucket": self._bucket, "Key": message.data_ref.removeprefix(f"s3://{self._bucket}/")}
+        try:
+            self._client.copy_object(Bucket=self._bucket, Key=key, CopySource=source)  # type: ignore[arg-type]  # a dict will do
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return message
+            raise Unavailable("the claim-check bucket", error) from error
+        except BotoCoreError as error:
+            raise Unavailable("the claim-check bucket", error) from error
+        return msgspec.structs.replace(message, data_ref=f"s3://{self._bucket}/{key}")
+
+    def keep_text(self, name: str, text: str) -> str:
+        """A body as it came, out of the way; its address.  Raises `Unavailable`."""
+        key = f"{KEPT_PREFIX}{self._queue.name}/{name}.txt"
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=text.encode("utf-8", "surrogatepass"))
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable("the claim-check bucket", error) from error
+        return f"s3://{self._bucket}/{key}"
 
     def _is_too_large(self, message: Message[bytes]) -> bool:
         size = len(message.data) if is_json(message.data_content_type) else len(message.data) * 4 // 3

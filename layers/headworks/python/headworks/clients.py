@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 CONNECT_TIMEOUT_SECONDS = 1
@@ -39,6 +40,12 @@ def config(*, read_timeout: int = READ_TIMEOUT_SECONDS) -> Config:
 def sqs() -> SQSClient:
     """The client that brokers send and settle through."""
     return boto3.client("sqs", config=config())
+
+
+@cache
+def sns() -> SNSClient:
+    """The client that sends to queues with several consumers."""
+    return boto3.client("sns", config=config())
 
 
 @cache

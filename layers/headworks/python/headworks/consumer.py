@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from headworks import wiring
+from headworks.batch import Batch, Workshop
 from headworks.brokers.broker import Delivery
 from headworks.call import Call
 from headworks.clock import SystemClock
-from headworks.errors import HeadworksError, InvalidDeclaration
+from headworks.errors import HeadworksError
 from headworks.processing import Processing
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from headworks.clock import Clock
-    from headworks.processing import Processed
     from headworks.queue import Queue
     from headworks.wiring import ConsumerParts
 
@@ -64,22 +64,28 @@ class _Batches:
         parts: ConsumerParts | None,
         clock: Clock,
     ) -> None:
-        if queue.fifo:
-            raise InvalidDeclaration(
-                f"{queue.name}: an ordered queue can't be consumed yet: its receive count isn't its attempts"
-            )
         self._queue = queue
         self._parts = parts or wiring.consumer_parts(queue, consumer)
-        self._processing = Processing(
-            queue,
-            consumer,
-            Call(handle),
+        call = Call(handle, timeout=queue.timeout)
+        self._workshop = Workshop(
+            queue=queue,
+            processing=Processing(
+                queue,
+                consumer,
+                call,
+                ledger=self._parts.ledger,
+                claim_check=self._parts.claim_check,
+                clock=clock,
+                log=self._parts.log,
+            ),
+            call=call,
+            pool=ThreadPoolExecutor(queue.concurrency, thread_name_prefix=queue.name),
             ledger=self._parts.ledger,
-            claim_check=self._parts.claim_check,
-            clock=clock,
+            broker=self._parts.broker,
             log=self._parts.log,
+            exit_process=self._parts.exit_process,
+            pause=self._parts.pause,
         )
-        self._pool = ThreadPoolExecutor(queue.concurrency, thread_name_prefix=queue.name)
 
     def answer(self, event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         """Process a batch and answer which of its records SQS must hand out again."""
@@ -98,20 +104,13 @@ class _Batches:
         return batch.response()
 
     def _work(self, records: list[dict[str, Any]], remaining: Callable[[], timedelta]) -> frozenset[str]:
-        """Run the records, settle them together, and name those that stay on the queue."""
-        deliveries = [_delivery(record) for record in records]
-
-        def process(delivery: Delivery) -> Processed:
-            return self._processing.process(delivery, remaining=remaining)
-
-        one = len(deliveries) == 1
-        processed = [process(deliveries[0])] if one else list(self._pool.map(process, deliveries))
-        kept = self._parts.broker.settle([each.settled for each in processed])
-        self._parts.counts(
-            Counter(type(each.settled.outcome).__name__ for each in processed),
-            [each.duration_ms for each in processed if each.duration_ms is not None],
-        )
-        return kept
+        """Run the records, and name those that stay on the queue."""
+        result = Batch(self._workshop, remaining).run([_delivery(record) for record in records])
+        outcomes = Counter(type(each.outcome).__name__ for each in result.settled)
+        if result.completions_lost:
+            outcomes["CompletionLost"] = result.completions_lost
+        self._parts.counts(outcomes, result.durations_ms)
+        return result.kept
 
 
 class NotABatch(HeadworksError):

@@ -52,6 +52,9 @@ class Deduplication(Protocol):
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         """Write acceptances down.  Raises `Unavailable`."""
 
+    def forget(self, key: str) -> None:
+        """The next equal key is no duplicate.  Raises `Unavailable`."""
+
 
 class DynamoDBDeduplication:
     """Acceptances in a table, each kept as long as a completed key is: the next epoch must be known by then.
@@ -83,6 +86,12 @@ class DynamoDBDeduplication:
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         for some in chunks(accepted, MOST_WRITES):
             self._put([{"PutRequest": {"Item": self._item(key, accepted[key])}} for key in some])
+
+    def forget(self, key: str) -> None:
+        try:
+            self._client.delete_item(TableName=self._table, Key={"id": {"S": self._id(key)}})
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable("the deduplication table", error) from error
 
     def _item(self, key: str, remembered: Remembered) -> dict[str, Any]:
         now = self._clock.now()

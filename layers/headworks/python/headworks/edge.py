@@ -12,10 +12,15 @@ MAX_HTTP_API_TIMEOUT = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """A function that answers requests: its package and the route that leads to it (`POST /path`)."""
+    """A function that answers requests: its package and the route that leads to it (`POST /path`).
+
+    `sends_to` names the queues that it sends to, beside those that `{source}` or `{queue}`
+    in its route stand for.
+    """
 
     function: str
     route: str
+    sends_to: tuple[str, ...] = ()
     timeout: timedelta = timedelta(seconds=10)
     memory_mb: int = 512
 

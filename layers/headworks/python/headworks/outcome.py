@@ -38,10 +38,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """The attempt failed and another one comes after a wait."""
+    """The attempt failed and another one comes after a wait: in the queue, or (`away`) out of it."""
 
     after: timedelta
     error: BaseException
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,30 +5,33 @@ The same for every transport and for everything that runs consumers.
 
 from __future__ import annotations
 
+import traceback
 from asyncio import CancelledError
 from dataclasses import dataclass
+from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from headworks import outcome
 from headworks.brokers.broker import Settled
 from headworks.context import Context
-from headworks.errors import Unavailable, Undecodable
-from headworks.ledger.ledger import Lease
+from headworks.errors import HeadworksError, Unavailable, Undecodable
+from headworks.ledger.ledger import Closed, Entry, Failure, Held, Lease, State
+from headworks.letters import write_letter
 from headworks.message import Carrier, decode
 from headworks.outcome import Reason, judge
 from headworks.payload import decode_payload
-from headworks.retry import deferral
+from headworks.queue import LONGEST_WAIT_IN_QUEUE
+from headworks.retry import LONGEST_DEFERRAL, deferral
 from headworks.telemetry import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
     from headworks.brokers.broker import Delivery
     from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
-    from headworks.ledger.ledger import Ledger
+    from headworks.ledger.ledger import Ledger, Letter, Suspect
     from headworks.message import Message
     from headworks.outcome import Outcome
     from headworks.queue import Queue
@@ -36,11 +39,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Processed:
-    """A settled delivery and how long its handler ran, if it ran."""
+class Opened:
+    """A delivery whose message could be read."""
 
-    settled: Settled
-    duration_ms: float | None = None
+    delivery: Delivery
+    message: Message[bytes]
+
+    @property
+    def entry(self) -> Entry:
+        """What the ledger is asked about."""
+        return Entry.of(self.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run of the handler that came to its end, and what that means; the ledger may not know yet."""
+
+    opened: Opened
+    lease: Lease
+    verdict: Outcome
+    failure: Failure | None
+    duration_ms: float
 
 
 class Processing:
@@ -65,56 +84,144 @@ class Processing:
         self._clock = clock
         self._log = log
 
-    def process(self, delivery: Delivery, *, remaining: Callable[[], timedelta]) -> Processed:
-        """Run the handler unless there is a reason not to; every end of it is an outcome.
-
-        `remaining` tells how much time the whole invocation has left.
-        """
+    def open(self, delivery: Delivery) -> Opened | Settled:
+        """Read a delivery.  One that can't be read, or came too late, is dead and was never run."""
+        carrier = Carrier(
+            queue=self._queue.name,
+            id=delivery.id,
+            sent_at=delivery.sent_at,
+            ordering_key=delivery.ordering_key,
+        )
         try:
-            message = self._decode(delivery)
+            message = decode(delivery.body, carrier=carrier, key_path=self._queue.key_path)
         except Undecodable as error:
-            return self._end(delivery, None, outcome.Dead(reason=Reason.UNDECODABLE, error=error))
+            nameless = Entry(key=delivery.id, message_id=delivery.id, type="", source=self._queue.name)
+            return self._bury_unrun(delivery, None, nameless, Reason.UNDECODABLE, error)
         if message.is_expired(self._clock.now()):
-            return self._end(delivery, message, outcome.Dead(reason=Reason.EXPIRED))
-        if remaining() < self._queue.timeout:
-            why = "too little time left in this invocation"
-            return self._end(delivery, message, outcome.Defer(after=deferral(1), why=why))
-        try:
-            lease = self._ledger.lease(message.idempotency_key, ends=remaining())
-        except Unavailable as error:
-            return self._end(delivery, message, _deferred(delivery, str(error)))
-        if lease is Lease.COMPLETED:
-            return self._end(delivery, message, outcome.Done(duplicate=True))
-        if lease is Lease.HELD_ELSEWHERE:
-            return self._end(delivery, message, _deferred(delivery, "its key is being processed elsewhere"))
-        return self._attempt(delivery, message, remaining)
+            return self._bury_unrun(delivery, message, Entry.of(message), Reason.EXPIRED, None)
+        return Opened(delivery=delivery, message=message)
 
-    def _attempt(
-        self, delivery: Delivery, message: Message[bytes], remaining: Callable[[], timedelta]
-    ) -> Processed:
-        self._tell(Action.STARTED, delivery, message)
+    def turn_away(self, opened: Opened, answer: Closed | Held | None) -> Settled:
+        """What the ledger's answer means for a delivery that it lets nobody run."""
+        match answer:
+            case Closed(state=State.COMPLETED):
+                return self.end(opened, outcome.Done(duplicate=True))
+            case Closed(state=state):
+                # Its item holds the message: this copy of it has nothing left to do.
+                return self.end(opened, outcome.Done(duplicate=True), why=f"it is {state}")
+            case Held(until=until, why=why):
+                wait = min(max(until - self._clock.now(), timedelta(seconds=1)), LONGEST_DEFERRAL)
+                return self.end(opened, outcome.Defer(after=wait, why=why))
+        return self.defer(opened, "the ledger failed this key alone")
+
+    def defer(self, opened: Opened, why: str, *, after: timedelta | None = None) -> Settled:
+        """Not now, and not an attempt."""
+        wait = deferral(opened.delivery.receive_count) if after is None else after
+        return self.end(opened, outcome.Defer(after=wait, why=why))
+
+    def give_back(self, opened: Opened, lease: Lease) -> Settled:
+        """A leased run that has no time left to start."""
+        try:
+            self._ledger.release(lease, due=self._clock.now())
+        except Unavailable as error:
+            return self.defer(opened, str(error))
+        return self.defer(opened, "too little time left in this invocation", after=timedelta(seconds=1))
+
+    def run(self, opened: Opened, lease: Lease, *, remaining: Callable[[], timedelta]) -> Ended:
+        """Run the handler and judge its end."""
+        self._tell(Action.STARTED, opened.delivery, opened.message, attempt=lease.attempt)
         started = perf_counter()
-        error = self._handle(delivery, message, remaining)
+        error = self._handle(opened, lease, remaining)
         duration_ms = (perf_counter() - started) * 1000
         verdict = judge(
             error,
-            attempt=_attempt_of(delivery),
-            receive_count=delivery.receive_count,
+            attempt=lease.attempt,
+            receive_count=opened.delivery.receive_count,
             policy=self._queue.retry,
         )
-        self._record(message, verdict)
-        return self._end(delivery, message, verdict, duration_ms)
+        failure = None if error is None else self._failure(lease.attempt, error, duration_ms)
+        return Ended(opened=opened, lease=lease, verdict=verdict, failure=failure, duration_ms=duration_ms)
 
-    def _handle(
-        self, delivery: Delivery, message: Message[bytes], remaining: Callable[[], timedelta]
-    ) -> Exception | None:
+    def record(self, ended: Ended) -> Settled:
+        """Write down an end that isn't Done; where the ledger can't, the message stays where it is."""
+        try:
+            verdict = self._recorded(ended)
+        except Unavailable as error:
+            # The lease ends by itself, and the next delivery finds out.
+            wait = deferral(ended.opened.delivery.receive_count)
+            verdict = outcome.Defer(after=wait, why=str(error))
+        return self.end(
+            ended.opened, verdict, attempt=ended.lease.attempt, duration_ms=round(ended.duration_ms, 1)
+        )
+
+    def bury_crashed(self, opened: Opened, suspect: Suspect) -> Settled:
+        """Give a message up whose owners keep dying."""
+        try:
+            letter = self._letter(opened.delivery, opened.message)
+            buried = self._ledger.bury(
+                opened.entry, letter, reason=Reason.CRASHED, failure=None, holder=suspect
+            )
+        except Unavailable as error:
+            return self.defer(opened, str(error))
+        if buried is not State.DEAD:
+            return self.defer(opened, "somebody else took it over")
+        return self.end(opened, outcome.Dead(reason=Reason.CRASHED), attempt=suspect.attempt)
+
+    def end(self, opened: Opened, verdict: Outcome, **fields: Any) -> Settled:
+        """Tell an outcome and make it what the broker settles."""
+        return self._settled(opened.delivery, opened.message, verdict, **fields)
+
+    def _recorded(self, ended: Ended) -> Outcome:
+        """The outcome after the ledger knows of it."""
+        lease, failure = ended.lease, ended.failure
+        match ended.verdict:
+            case outcome.Retry(after=after, error=error) if failure is not None:
+                due = self._clock.now() + after
+                if self._queue.fifo or after <= LONGEST_WAIT_IN_QUEUE:
+                    self._ledger.retry(lease, failure, due=due)
+                    return ended.verdict
+                letter = self._letter(ended.opened.delivery, ended.opened.message)
+                self._ledger.wait(lease, failure, letter, due=due)
+                return outcome.Retry(after=after, error=error, away=True)
+            case outcome.Defer(after=after):
+                self._ledger.release(lease, due=self._clock.now() + after)
+            case outcome.Dead(reason=reason):
+                letter = self._letter(ended.opened.delivery, ended.opened.message)
+                self._ledger.bury(lease.entry, letter, reason=reason, failure=failure, holder=lease)
+        return ended.verdict
+
+    def _bury_unrun(
+        self,
+        delivery: Delivery,
+        message: Message[bytes] | None,
+        entry: Entry,
+        reason: Reason,
+        error: HeadworksError | None,
+    ) -> Settled:
+        failure = None if error is None else self._failure(0, error, 0)
+        try:
+            letter = self._letter(delivery, message)
+            state = self._ledger.bury(entry, letter, reason=reason, failure=failure)
+        except Unavailable as trouble:
+            wait = deferral(delivery.receive_count)
+            return self._settled(delivery, message, outcome.Defer(after=wait, why=str(trouble)))
+        if state is not State.DEAD:
+            # A copy of it was in time: completed, or at work now.
+            return self._settled(delivery, message, outcome.Done(duplicate=True))
+        return self._settled(delivery, message, outcome.Dead(reason=reason, error=error))
+
+    def _letter(self, delivery: Delivery, message: Message[bytes] | None) -> Letter:
+        return write_letter(self._claim_check, delivery, message)
+
+    def _handle(self, opened: Opened, lease: Lease, remaining: Callable[[], timedelta]) -> Exception | None:
         """The exception that the attempt ended with, if any: the one boundary where every kind is caught."""
+        message = opened.message
         context = Context(
             queue=self._queue.name,
             consumer=self._consumer,
             message_id=message.id,
             idempotency_key=message.idempotency_key,
-            attempt=_attempt_of(delivery),
+            attempt=lease.attempt,
             max_attempts=self._queue.retry.max_attempts,
             remaining_time=remaining,
         )
@@ -123,49 +230,25 @@ class Processing:
             payload = decode_payload(whole.data, self._queue.payload, where=self._queue.name)
             self._run(whole.with_data(payload), context)
         except CancelledError as error:
-            return _Cancelled(str(error) or "the handler was cancelled")
+            return Cancelled(str(error) or "the handler was cancelled")
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is its outcome
             return error
         return None
 
-    def _record(self, message: Message[bytes], verdict: Outcome) -> None:
-        """Tell the ledger how the attempt ended.
-
-        Done stays done when the store doesn't hear of it: the effect has happened, and
-        running it again would be the worse end.
-        """
-        try:
-            if isinstance(verdict, outcome.Done):
-                self._ledger.complete(message.idempotency_key)
-            else:
-                self._ledger.release(message.idempotency_key)
-        except Unavailable as error:
-            self._log(
-                Action.TROUBLE,
-                what="the ledger doesn't know how this attempt ended",
-                queue=self._queue.name,
-                consumer=self._consumer,
-                message_id=message.id,
-                error=error,
-            )
-
-    def _decode(self, delivery: Delivery) -> Message[bytes]:
-        carrier = Carrier(
-            queue=self._queue.name,
-            id=delivery.id,
-            sent_at=delivery.sent_at,
-            ordering_key=delivery.ordering_key,
+    def _failure(self, attempt: int, error: BaseException, duration_ms: float) -> Failure:
+        expected = isinstance(error, HeadworksError)
+        return Failure(
+            attempt=attempt,
+            at=self._clock.now(),
+            error_type=type(error).__name__,
+            error=str(error),
+            stack="" if expected else "".join(traceback.format_exception(error)),
+            duration_ms=int(duration_ms),
         )
-        return decode(delivery.body, carrier=carrier, key_path=self._queue.key_path)
 
-    def _end(
-        self,
-        delivery: Delivery,
-        message: Message[bytes] | None,
-        verdict: Outcome,
-        duration_ms: float | None = None,
-    ) -> Processed:
-        fields: dict[str, Any] = {} if duration_ms is None else {"duration_ms": round(duration_ms, 1)}
+    def _settled(
+        self, delivery: Delivery, message: Message[bytes] | None, verdict: Outcome, **fields: Any
+    ) -> Settled:
         match verdict:
             case outcome.Done(duplicate=duplicate):
                 self._tell(Action.DONE, delivery, message, duplicate=duplicate or None, **fields)
@@ -177,8 +260,7 @@ class Processing:
                 self._tell(Action.DEFERRED, delivery, message, after_seconds=seconds, why=why, **fields)
             case outcome.Dead(reason=reason, error=error):
                 self._tell(Action.DEAD, delivery, message, reason=str(reason), error=error, **fields)
-        settled = Settled(delivery=delivery, outcome=verdict, message=message, attempt=_attempt_of(delivery))
-        return Processed(settled=settled, duration_ms=duration_ms)
+        return Settled(delivery=delivery, outcome=verdict, message=message, attempt=fields.get("attempt", 0))
 
     def _tell(
         self, action: Action, delivery: Delivery, message: Message[bytes] | None, **fields: Any
@@ -188,7 +270,6 @@ class Processing:
             queue=self._queue.name,
             consumer=self._consumer,
             message_id=message.id if message else delivery.id,
-            attempt=_attempt_of(delivery),
             max_attempts=self._queue.retry.max_attempts,
             receive_count=delivery.receive_count,
             traceparent=message.traceparent if message else None,
@@ -196,14 +277,5 @@ class Processing:
         )
 
 
-class _Cancelled(Exception):
-    """A handler's task was cancelled: a failed attempt like any other."""
-
-
-def _attempt_of(delivery: Delivery) -> int:
-    """Which attempt a delivery is.  SQS's receive count is the nearest thing to it that a queue alone knows."""
-    return max(delivery.receive_count, 1)
-
-
-def _deferred(delivery: Delivery, why: str) -> outcome.Defer:
-    return outcome.Defer(after=deferral(delivery.receive_count), why=why)
+class Cancelled(Exception):
+    """A handler's task was cancelled, at its deadline or by itself: a failed attempt like any other."""

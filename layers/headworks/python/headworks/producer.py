@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from headworks.brokers.broker import NO_DELAY
+from headworks.brokers.broker import NO_DELAY, Sent
 from headworks.clock import SystemClock
 from headworks.deduplication import Remembered
 from headworks.errors import InvalidMessage, Unavailable
-from headworks.message import JSON_TYPE, new_message
+from headworks.ledger.ledger import Entry, Letter
+from headworks.message import JSON_TYPE, encode, new_message
 from headworks.payload import encode_payload
 from headworks.telemetry import Action
 
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from headworks.brokers.broker import Broker
+    from headworks.brokers.broker import Sender
     from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
     from headworks.deduplication import Deduplication
+    from headworks.ledger.ledger import Ledger
     from headworks.message import Message
     from headworks.outcome import Reason
     from headworks.queue import Queue
     from headworks.telemetry import Log
+
+LONGEST_DELAY = timedelta(days=365)
+# SQS's own DelaySeconds.
+LONGEST_DELAY_OF_TRANSPORT = timedelta(seconds=900)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +76,23 @@ class Producer:
     With a memory of acceptances, an equal idempotency key inside the queue's window is
     answered as a duplicate.  It is looked up before the send and remembered after it; that
     memory failing costs a duplicate, which the ledger absorbs, and never the message.
+    A delay that the transport can't keep is kept in the consumers' `ledgers`.
     """
 
     def __init__(
         self,
         queue: Queue,
-        broker: Broker,
+        broker: Sender,
         *,
         log: Log,
         deduplication: Deduplication | None = None,
         claim_check: ClaimCheck | None = None,
+        ledgers: Sequence[Ledger] = (),
         clock: Clock | None = None,
     ) -> None:
         self._queue = queue
         self._broker = broker
+        self._ledgers = ledgers
         self._log = log
         self._deduplication = deduplication
         self._claim_check = claim_check
@@ -112,7 +121,9 @@ class Producer:
 
         Raises `InvalidMessage`, before anything is sent, if any of them can't be sent as asked.
         Of equal keys in one batch the first is sent, the others are its duplicates.
+        `delay` is at most a year.
         """
+        self._check_delay(delay)
         candidates = [self._candidate(outgoing) for outgoing in outgoings]
         known = self._look_up({each.key for each in candidates if each.key is not None})
         now = self._clock.now()
@@ -130,6 +141,17 @@ class Producer:
             if index not in answers:
                 answers[index] = self._as_first(candidate, answers[first_with[str(candidate.key)]])
         return [answers[index] for index in range(len(candidates))]
+
+    def cancel(self, key: str) -> bool:
+        """Take back a delayed message that no consumer has tried yet.
+
+        Its key is free again.  False where nothing of that key waits: it is on the queue
+        already, or was never sent.  Raises `Unavailable`.
+        """
+        cancelled = [ledger.cancel(key) for ledger in self._ledgers]
+        if any(cancelled) and self._deduplication is not None:
+            self._deduplication.forget(key)
+        return any(cancelled)
 
     def bury(self, outgoing: Outgoing, *, reason: Reason, error: str) -> Accepted:
         """Keep an event that can't be routed among the dead letters: it was accepted, so it isn't lost."""
@@ -180,7 +202,9 @@ class Producer:
             except Unavailable as error:
                 self._tell(Action.NOT_QUEUED, candidate.message, error=error)
                 answers[index] = error
-        sent = self._broker.send(list(ready.values()), delay=delay)
+        held = self._is_held(delay)
+        messages = list(ready.values())
+        sent = self._hold(messages, now + delay) if held else self._broker.send(messages, delay=delay)
         for (index, message), each in zip(ready.items(), sent, strict=True):
             if each.error is None:
                 answers[index] = Accepted(message_id=message.id)
@@ -190,6 +214,36 @@ class Producer:
                 self._tell(Action.NOT_QUEUED, message, error_message=each.error)
         self._remember(fresh, answers, now + delay)
         return answers
+
+    def _check_delay(self, delay: timedelta) -> None:
+        if not NO_DELAY <= delay <= LONGEST_DELAY:
+            raise InvalidMessage(
+                f"{self._queue.name}: a delay of {delay} is outside 0 to {LONGEST_DELAY.days} days"
+            )
+        if self._is_held(delay) and not self._ledgers:
+            raise InvalidMessage(
+                f"{self._queue.name}: a delay of {delay} needs a ledger to wait in, and this producer has none"
+            )
+
+    def _is_held(self, delay: timedelta) -> bool:
+        """Whether the transport itself can't delay so long, or not a single message, or not for every consumer."""
+        return delay > LONGEST_DELAY_OF_TRANSPORT or (
+            bool(delay) and (self._queue.fifo or self._queue.is_fanned_out)
+        )
+
+    def _hold(self, messages: Sequence[Message[bytes]], due: datetime) -> list[Sent]:
+        """Let messages wait in every consumer's ledger."""
+        return [self._hold_one(message, due) for message in messages]
+
+    def _hold_one(self, message: Message[bytes], due: datetime) -> Sent:
+        try:
+            kept = message if self._claim_check is None else self._claim_check.keep(message)
+            letter = Letter(body=encode(kept), sent_at=message.time, ordering_key=message.ordering_key)
+            for ledger in self._ledgers:
+                ledger.hold(Entry.of(kept), letter, due=due)
+        except Unavailable as error:
+            return Sent(message_id=message.id, error=str(error))
+        return Sent(message_id=message.id)
 
     def _check_in(self, message: Message[bytes]) -> Message[bytes]:
         return message if self._claim_check is None else self._claim_check.check_in(message)

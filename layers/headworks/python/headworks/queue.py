@@ -30,6 +30,8 @@ RECORD_OVERHEAD_BYTES = 2 * 1024
 FUNCTION_MARGIN = timedelta(seconds=5)
 MIN_RECEIVE_LIMIT_STANDARD = 100
 MIN_DEFERRALS_PER_ATTEMPT = 5
+# A wait up to this long is the transport's; a longer one leaves the queue (on FIFO none does).
+LONGEST_WAIT_IN_QUEUE = timedelta(seconds=60)
 QUEUE_RETENTION = timedelta(days=12)
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -42,17 +44,21 @@ class Queue:
 
     `payload` is the type that a message's data must be: a dataclass, a msgspec Struct, a
     pydantic model, `bytes` or `typing.Any`.  `consumers` name the function packages that
-    take the messages.  `timeout` is the time that one run of the handler may take;
-    `concurrency` is how many records of a batch run at once in one function, and
-    `max_concurrency` how many functions run at once.  `key_path` names the field of a
-    plain JSON body (a dotted path) that is its idempotency key; `deduplicate="content"`
-    makes the key from the content.  A body over `claim_check_over_bytes` travels through the
-    bucket.  Everything else that AWS wants to know is derived from these.
+    take the messages; each gets every one of them, with retries and dead letters of its
+    own.  `emits` names the queues that they send to.  `timeout` is the time that one run of
+    the handler may take; `concurrency` is how many records of a batch run at once in one
+    function, and `max_concurrency` how many functions run at once.  `key_path` names the
+    field of a plain JSON body (a dotted path) that is its idempotency key;
+    `deduplicate="content"` makes the key from the content.  A body over
+    `claim_check_over_bytes` travels through the bucket.  A message whose process dies more
+    than `max_crashes` times is dead.  Everything else that AWS wants to know is derived
+    from these.
     """
 
     name: str
     payload: Any
     consumers: tuple[str, ...]
+    emits: tuple[str, ...] = ()
     transport: Literal["sqs", "redis"] = "sqs"
     fifo: bool = False
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -67,6 +73,7 @@ class Queue:
     max_concurrency: int = 10
     claim_check_over_bytes: int = 192 * 1024
     memory_mb: int = 256
+    max_crashes: int = 3
 
     def __post_init__(self) -> None:
         _check_names(self)
@@ -116,18 +123,38 @@ class Queue:
 
     @property
     def oldest_age_alarm(self) -> timedelta:
-        """The age at which the oldest message is too old: all retries of a story and a visibility timeout are over."""
-        return self.retry.longest_story + self.visibility_timeout + timedelta(minutes=5)
+        """The age at which the oldest message is too old: its retries in the queue and a visibility timeout are over."""
+        return self._longest_story_in_queue + self.visibility_timeout + timedelta(minutes=5)
 
     @property
-    def url_variable(self) -> str:
-        """The environment variable that holds the queue's URL."""
-        return f"QUEUE_URL_{self._upper_name}"
+    def _longest_story_in_queue(self) -> timedelta:
+        """All the waits that a message spends in the queue; a longer one takes it out, and its age begins anew."""
+        waits = [delay for delay in self.retry.used_delays if self.fifo or delay <= LONGEST_WAIT_IN_QUEUE]
+        return sum(waits, timedelta()) * (1 + self.retry.jitter)
 
     @property
-    def dead_letter_url_variable(self) -> str:
-        """The environment variable that holds the URL of the dead-letter queue."""
-        return f"DEAD_LETTER_QUEUE_URL_{self._upper_name}"
+    def is_fanned_out(self) -> bool:
+        """Whether several consumers take each message: then a topic stands before their queues."""
+        return len(self.consumers) > 1
+
+    @property
+    def topic_variable(self) -> str:
+        """The environment variable that holds the ARN of the topic of a queue with several consumers."""
+        return f"TOPIC_ARN_{self._upper_name}"
+
+    def url_variable(self, consumer: str) -> str:
+        """The environment variable that holds the URL of the queue that this consumer takes from."""
+        return f"QUEUE_URL_{self._upper_name_of(consumer)}"
+
+    def dead_letter_url_variable(self, consumer: str) -> str:
+        """The environment variable that holds the URL of this consumer's dead-letter queue."""
+        return f"DEAD_LETTER_QUEUE_URL_{self._upper_name_of(consumer)}"
+
+    def resource_id_of(self, consumer: str) -> str:
+        """This consumer's own queue as CDK construct ids are written."""
+        if not self.is_fanned_out:
+            return self.resource_id
+        return self.resource_id + "".join(part.capitalize() for part in consumer.split("_"))
 
     @property
     def resource_id(self) -> str:
@@ -137,6 +164,9 @@ class Queue:
     @property
     def _upper_name(self) -> str:
         return self.name.replace("-", "_").upper()
+
+    def _upper_name_of(self, consumer: str) -> str:
+        return f"{self._upper_name}__{consumer.upper()}" if self.is_fanned_out else self._upper_name
 
 
 def _check_names(queue: Queue) -> None:
@@ -149,10 +179,10 @@ def _check_names(queue: Queue) -> None:
             raise InvalidQueue(
                 f"{queue.name}: {excerpt(consumer)} isn't a function package: name it verb_object"
             )
-    if len(queue.consumers) != 1:
-        raise InvalidQueue(
-            f"{queue.name}: {len(queue.consumers)} consumers are declared; a queue has one so far"
-        )
+    if not queue.consumers:
+        raise InvalidQueue(f"{queue.name}: no consumer is declared, so nobody would take its messages")
+    if len(set(queue.consumers)) != len(queue.consumers):
+        raise InvalidQueue(f"{queue.name}: a consumer is declared twice")
     if queue.transport == "redis":
         raise InvalidQueue(f"{queue.name}: the transport redis isn't built yet; declare sqs")
 
@@ -199,12 +229,13 @@ def _check_times(queue: Queue) -> None:
         raise InvalidQueue(
             f"{queue.name}: the visibility timeout of {queue.visibility_timeout} is over SQS's 12 hours"
         )
-    # SQS counts from the receive, so the run itself takes its share of the 12 hours.
-    if queue.retry.longest_delay + queue.function_timeout > MAX_VISIBILITY:
+    # SQS counts from the receive, so the run itself takes its share; other queues' long waits leave the queue.
+    if queue.fifo and queue.retry.longest_delay + queue.function_timeout > MAX_VISIBILITY:
         raise InvalidQueue(
-            f"{queue.name}: a wait of {queue.retry.longest_delay} and the run before it pass SQS's 12 hours of invisibility"
+            f"{queue.name}: a wait of {queue.retry.longest_delay} and the run before it pass SQS's 12 hours of "
+            "invisibility, and a FIFO message can't wait anywhere else"
         )
-    if queue.retry.longest_story > queue.retention / 2:
+    if queue.fifo and queue.retry.longest_story > queue.retention / 2:
         raise InvalidQueue(
             f"{queue.name}: retries over {queue.retry.longest_story} come near the retention of {queue.retention}"
         )
@@ -216,6 +247,8 @@ def _check_times(queue: Queue) -> None:
             f"{queue.name}: {queue.retry.max_attempts} attempts of {queue.batch_size} neighbours come near the "
             f"receive limit of {MAX_RECEIVE_LIMIT}: messages could die without having run"
         )
+    if queue.max_crashes < 0:
+        raise InvalidQueue(f"{queue.name}: {queue.max_crashes} crashes can't be allowed")
     if queue.deduplication_window <= timedelta(0):
         raise InvalidQueue(
             f"{queue.name}: a deduplication window of {queue.deduplication_window} remembers nothing"

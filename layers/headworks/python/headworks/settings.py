@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from headworks.outbound.endpoints import Endpoint
     from headworks.queue import Queue
+    from headworks.table import Table
     from headworks.webhooks.sources import Source
 
 LEDGER_TABLE = "LEDGER_TABLE"
@@ -29,13 +30,23 @@ class Settings:
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
-    def queue_url(self, queue: Queue) -> str:
-        return self._required(queue.url_variable, f"the URL of the queue {queue.name}")
+    def queue_url(self, queue: Queue, consumer: str) -> str:
+        """The URL of the queue that this consumer takes from."""
+        return self._required(queue.url_variable(consumer), f"the URL of the queue {queue.name}")
 
-    def dead_letter_queue_url(self, queue: Queue) -> str:
+    def dead_letter_queue_url(self, queue: Queue, consumer: str) -> str:
+        """The URL of this consumer's dead-letter queue."""
         return self._required(
-            queue.dead_letter_url_variable, f"the URL of the dead-letter queue of {queue.name}"
+            queue.dead_letter_url_variable(consumer), f"the URL of the dead-letter queue of {queue.name}"
         )
+
+    def topic_arn(self, queue: Queue) -> str:
+        """The topic of a queue with several consumers."""
+        return self._required(queue.topic_variable, f"the topic of the queue {queue.name}")
+
+    def table(self, table: Table) -> str:
+        """The name of a table of the pipeline's own."""
+        return self._required(table.variable, f"the table {table.name}")
 
     @property
     def ledger_table(self) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from headworks.edge import Edge
     from headworks.outbound.endpoints import Endpoint
     from headworks.queue import Queue
+    from headworks.table import Table
     from headworks.webhooks.routes import Route
     from headworks.webhooks.sources import Source
 
@@ -27,6 +28,7 @@ class Topology:
     routes: tuple[Route, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     edges: tuple[Edge, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     def __post_init__(self) -> None:
         _refuse_twins("queue", (queue.name for queue in self.queues))
@@ -34,11 +36,30 @@ class Topology:
         _refuse_twins("source", (source.name for source in self.sources))
         _refuse_twins("endpoint", (endpoint.name for endpoint in self.endpoints))
         _refuse_twins("edge", (edge.function for edge in self.edges))
+        _refuse_twins("table", (table.name for table in self.tables))
         for route in self.routes:
             self._check_route(route)
+        for name, target in self._sends():
+            if self.queue(target) is None:
+                raise InvalidDeclaration(f"{name} sends to the queue {target!r}, which isn't declared")
+        for table in self.tables:
+            if strangers := set(table.functions) - self.functions:
+                raise InvalidDeclaration(
+                    f"the table {table.name!r} is for {sorted(strangers)}, which nothing declares"
+                )
         for source in self.sources:
             if not any(route.serves(source.name) for route in self.routes):
                 raise InvalidDeclaration(f"no route takes events of the source {source.name!r}")
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """Every function package that a declaration names."""
+        consumers = {consumer for queue in self.queues for consumer in queue.consumers}
+        return frozenset(consumers | {edge.function for edge in self.edges})
+
+    def _sends(self) -> Iterable[tuple[str, str]]:
+        yield from ((edge.function, target) for edge in self.edges for target in edge.sends_to)
+        yield from ((queue.name, target) for queue in self.queues for target in queue.emits)
 
     def _check_route(self, route: Route) -> None:
         queue = self.queue(route.queue)

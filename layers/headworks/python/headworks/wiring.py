@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks import clients
+from headworks.brokers.sns import SnsBroker
 from headworks.brokers.sqs import SqsBroker
 from headworks.claim_check import ClaimCheck
 from headworks.deduplication import DynamoDBDeduplication
@@ -15,7 +18,9 @@ from headworks.settings import Settings
 from headworks.telemetry import PowertoolsLog, powertools_counts
 
 if TYPE_CHECKING:
-    from headworks.brokers.broker import Broker
+    from collections.abc import Callable
+
+    from headworks.brokers.broker import Broker, Sender
     from headworks.ledger.ledger import Ledger
     from headworks.queue import Queue
     from headworks.telemetry import Counts, Log
@@ -30,6 +35,8 @@ class ConsumerParts:
     log: Log
     counts: Counts
     claim_check: ClaimCheck | None = None
+    exit_process: Callable[[int], object] = os._exit
+    pause: Callable[[float], None] = time.sleep
 
 
 def consumer_parts(queue: Queue, consumer: str, settings: Settings | None = None) -> ConsumerParts:
@@ -37,11 +44,11 @@ def consumer_parts(queue: Queue, consumer: str, settings: Settings | None = None
     settings = settings or Settings()
     log = PowertoolsLog(consumer)
     return ConsumerParts(
-        broker=_broker(queue, settings, log),
-        ledger=DynamoDBLedger(queue, consumer, clients.dynamodb(), table=settings.ledger_table),
+        broker=sqs_broker(queue, consumer, settings, log),
+        ledger=dynamodb_ledger(queue, consumer, settings),
         log=log,
         counts=powertools_counts(queue.name, consumer),
-        claim_check=_claim_check(queue, settings),
+        claim_check=claim_check(queue, settings),
     )
 
 
@@ -50,22 +57,37 @@ def producer(queue: Queue, log: Log, settings: Settings | None = None) -> Produc
     settings = settings or Settings()
     return Producer(
         queue,
-        _broker(queue, settings, log),
+        _sender(queue, settings, log),
         log=log,
         deduplication=DynamoDBDeduplication(queue, clients.dynamodb(), table=settings.deduplication_table),
-        claim_check=_claim_check(queue, settings),
+        claim_check=claim_check(queue, settings),
+        ledgers=[dynamodb_ledger(queue, consumer, settings) for consumer in queue.consumers],
     )
 
 
-def _broker(queue: Queue, settings: Settings, log: Log) -> SqsBroker:
+def sqs_broker(queue: Queue, consumer: str, settings: Settings, log: Log) -> SqsBroker:
+    """The deployed queue that a consumer takes from."""
     return SqsBroker(
         queue,
         clients.sqs(),
-        url=settings.queue_url(queue),
-        dead_letter_url=settings.dead_letter_queue_url(queue),
+        url=settings.queue_url(queue, consumer),
+        dead_letter_url=settings.dead_letter_queue_url(queue, consumer),
         log=log,
     )
 
 
-def _claim_check(queue: Queue, settings: Settings) -> ClaimCheck:
+def dynamodb_ledger(queue: Queue, consumer: str, settings: Settings) -> DynamoDBLedger:
+    """The deployed ledger of a consumer."""
+    return DynamoDBLedger(queue, consumer, clients.dynamodb(), table=settings.ledger_table)
+
+
+def claim_check(queue: Queue, settings: Settings) -> ClaimCheck:
+    """The deployed bucket of large bodies."""
     return ClaimCheck(queue, clients.s3(), bucket=settings.claim_check_bucket)
+
+
+def _sender(queue: Queue, settings: Settings, log: Log) -> Sender:
+    brokers = [sqs_broker(queue, consumer, settings, log) for consumer in queue.consumers]
+    if not queue.is_fanned_out:
+        return brokers[0]
+    return SnsBroker(queue, clients.sns(), topic_arn=settings.topic_arn(queue), consumers=brokers)

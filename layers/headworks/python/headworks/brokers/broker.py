@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from headworks.ledger.ledger import Letter
     from headworks.message import Message
     from headworks.outcome import Outcome
 
@@ -50,11 +51,11 @@ class Settled:
     delivery: Delivery
     outcome: Outcome
     message: Message[Any] | None = None
-    attempt: int = 1
+    attempt: int = 0
 
 
-class Broker(Protocol):
-    """One queue of one transport."""
+class Sender(Protocol):
+    """The way in to one queue."""
 
     def send(self, messages: Sequence[Message[bytes]], *, delay: timedelta = NO_DELAY) -> list[Sent]:
         """Put messages on the queue; one answer each, in the order of the input.
@@ -63,12 +64,28 @@ class Broker(Protocol):
         Raises `InvalidMessage`, before anything is sent, for a message that can't travel.
         """
 
+    def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
+        """Keep a message that never ran among the dead letters: it was accepted, so it isn't lost."""
+
+
+class Broker(Sender, Protocol):
+    """One queue of one transport, and of a queue with several consumers one consumer's."""
+
     def settle(self, settled: Sequence[Settled]) -> frozenset[str]:
         """Act on outcomes, and name the deliveries (by id) that the transport must hand out again.
 
-        `Retry` and `Defer` come back after their wait.  `Dead` is kept with its reason
-        before it is let go of; one that couldn't be kept comes back.
+        `Retry` and `Defer` come back after their wait; what is done, dead or waits elsewhere
+        doesn't.
         """
 
-    def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
-        """Keep a message that never ran among the dead letters: it was accepted, so it isn't lost."""
+    def delete(self, deliveries: Sequence[Delivery]) -> None:
+        """Let go of what is done, now.
+
+        One that can't be deleted is handed out again, and found done.
+        """
+
+    def resend(self, name: str, letter: Letter, *, delay: timedelta, sending: int) -> str | None:
+        """Send a kept message again; the error, if it isn't on the queue.
+
+        `sending` counts this message's sendings: FIFO swallows a repeat of the same one.
+        """

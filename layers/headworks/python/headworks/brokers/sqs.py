@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from headworks import outcome
 from headworks.brokers.broker import NO_DELAY, Sent
+from headworks.brokers.sending import MOST_ENTRIES, Sending, deduplication_id, group_id, new_entry, told
 from headworks.chunks import chunks
-from headworks.errors import InvalidMessage, excerpt
-from headworks.message import encode
+from headworks.errors import InvalidMessage
 from headworks.queue import MAX_MESSAGE_BYTES
 from headworks.telemetry import Action
 
@@ -23,27 +22,22 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from headworks.brokers.broker import Settled
+    from headworks.brokers.broker import Delivery, Settled
+    from headworks.ledger.ledger import Letter
     from headworks.message import Message
     from headworks.queue import Queue
     from headworks.telemetry import Log
 
-# SendMessageBatch and ChangeMessageVisibilityBatch take ten entries; a call's bodies and
-# attributes together are bound like a single message (Amazon SQS quotas).
-MOST_ENTRIES = 10
+# SendMessage: DelaySeconds.
 MAX_DELAY_SECONDS = 900
-ROUNDS = 3
-FIRST_PAUSE_SECONDS = 0.05
 LONGEST_ERROR = 1000
-UNKEPT_SECONDS = 30
 
-_GROUP = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 # What SQS refuses in a body or an attribute: all but these may travel (SendMessage, MessageBody).
 _REFUSED = re.compile("[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class SqsBroker:
-    """One queue on SQS, with its dead-letter queue.
+    """One queue on SQS, with its dead-letter queue; of a queue with several consumers, one consumer's.
 
     `pause` waits between rounds of a send whose entries partly failed.
     """
@@ -61,57 +55,66 @@ class SqsBroker:
         self._queue = queue
         self._client = client
         self._url = url
-        self._dead_letter_url = dead_letter_url
         self._log = log
-        self._pause = pause
+        self._sending = self._sending_to(url, pause)
+        self._burying = self._sending_to(dead_letter_url, pause)
 
     def send(self, messages: Sequence[Message[bytes]], *, delay: timedelta = NO_DELAY) -> list[Sent]:
-        """See `Broker.send`.  A delay is at most 15 minutes, and none on FIFO: it would hold up its whole group."""
+        """See `Sender.send`.  A delay is at most 15 minutes, and none on FIFO: it would hold up its whole group."""
         seconds = self._checked_delay(delay)
-        entries = [self._entry(message, seconds) for message in messages]
-        errors = self._send_all(self._url, entries)
-        return [
-            Sent(message_id=message.id, error=error) for message, error in zip(messages, errors, strict=True)
-        ]
+        entries = [self._entry(message) for message in messages]
+        if seconds:
+            entries = [{**entry, "DelaySeconds": seconds} for entry in entries]
+        errors = self._sending.send(entries)
+        return [Sent(message_id=each.id, error=error) for each, error in zip(messages, errors, strict=True)]
 
     def settle(self, settled: Sequence[Settled]) -> frozenset[str]:
         waiting: list[tuple[Settled, int]] = []
-        dead: list[Settled] = []
         for each in settled:
             match each.outcome:
-                case outcome.Retry(after=after) | outcome.Defer(after=after):
+                case outcome.Retry(after=after, away=False) | outcome.Defer(after=after):
                     waiting.append((each, int(after.total_seconds())))
-                case outcome.Dead():
-                    dead.append(each)
-        waiting += [(each, UNKEPT_SECONDS) for each in self._keep_dead(dead)]
         self._hide(waiting)
         return frozenset(each.delivery.id for each, _ in waiting)
 
+    def delete(self, deliveries: Sequence[Delivery]) -> None:
+        for some in chunks(deliveries, MOST_ENTRIES):
+            entries = [{"Id": str(n), "ReceiptHandle": each.receipt} for n, each in enumerate(some)]
+            try:
+                answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]  # built as dicts
+            except (BotoCoreError, ClientError) as error:
+                self._tell_undeleted(some, str(error))
+                continue
+            for failure in answer.get("Failed", []):
+                self._tell_undeleted([some[int(failure["Id"])]], told(failure))
+
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
-        entry = self._entry(message, 0)
+        entry = self._entry(message)
         entry["MessageAttributes"] = _attributes(
             reason=reason, error=error, message_id=message.id, first_sent_at=message.time.isoformat()
         )
-        [trouble] = self._send_all(self._dead_letter_url, [entry])
+        [trouble] = self._burying.send([entry])
         return Sent(message_id=message.id, error=trouble)
 
-    def _entry(self, message: Message[bytes], delay_seconds: int) -> dict[str, Any]:
-        body = encode(message)
-        if (size := len(body.encode())) > MAX_MESSAGE_BYTES:
-            raise InvalidMessage(
-                f"{self._queue.name}: a message of {size:,} bytes is over SQS's {MAX_MESSAGE_BYTES:,}"
-            )
-        entry: dict[str, Any] = {"MessageBody": body}
-        if delay_seconds:
-            entry["DelaySeconds"] = delay_seconds
+    def resend(self, name: str, letter: Letter, *, delay: timedelta, sending: int) -> str | None:
+        """Send a kept message again; the error, if it isn't on the queue.  `sending` counts its sendings."""
+        entry: dict[str, Any] = {"MessageBody": letter.body}
         if self._queue.fifo:
-            if message.ordering_key is None:
-                raise InvalidMessage(f"{self._queue.name} is ordered: a message needs an ordering key")
-            entry["MessageGroupId"] = _group(message.ordering_key)
-            entry["MessageDeduplicationId"] = _deduplication_id(message.id)
-        elif message.tenant is not None:
-            entry["MessageGroupId"] = _group(message.tenant)
-        return entry
+            entry["MessageGroupId"] = group_id(letter.ordering_key or name)
+            entry["MessageDeduplicationId"] = deduplication_id(name, sending=sending)
+        elif seconds := self._checked_delay(delay):
+            entry["DelaySeconds"] = seconds
+        return self._sending.send([entry])[0]
+
+    def _sending_to(self, url: str, pause: Callable[[float], None]) -> Sending:
+        def call(entries: Sequence[dict[str, Any]]) -> Iterable[Any]:
+            answer = self._client.send_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]  # built as dicts
+            return answer.get("Failed", [])
+
+        return Sending(call, ordered=self._queue.fifo, most_bytes=MAX_MESSAGE_BYTES, pause=pause)
+
+    def _entry(self, message: Message[bytes]) -> dict[str, Any]:
+        return new_entry(self._queue, message, body="MessageBody", most_bytes=MAX_MESSAGE_BYTES)
 
     def _checked_delay(self, delay: timedelta) -> int:
         seconds = int(delay.total_seconds())
@@ -124,94 +127,6 @@ class SqsBroker:
                 f"{self._queue.name} is ordered: SQS delays no single message of a FIFO queue"
             )
         return seconds
-
-    def _keep_dead(self, dead: Sequence[Settled]) -> list[Settled]:
-        """Send what is dead to the dead-letter queue; answer with what couldn't be kept there."""
-        errors = self._send_all(self._dead_letter_url, [self._dead_entry(each) for each in dead])
-        return [each for each, error in zip(dead, errors, strict=True) if error is not None]
-
-    def _dead_entry(self, settled: Settled) -> dict[str, Any]:
-        delivery, message = settled.delivery, settled.message
-        verdict = settled.outcome
-        error = verdict.error if isinstance(verdict, outcome.Dead) else None
-        entry: dict[str, Any] = {
-            "MessageBody": delivery.body,
-            "MessageAttributes": _attributes(
-                reason=verdict.reason if isinstance(verdict, outcome.Dead) else None,
-                error_type=type(error).__name__ if error else None,
-                error=str(error) if error else None,
-                attempt=str(settled.attempt),
-                message_id=message.id if message else delivery.id,
-                first_sent_at=delivery.sent_at.isoformat(),
-            ),
-        }
-        if self._queue.fifo:
-            entry["MessageGroupId"] = _group(delivery.ordering_key or delivery.id)
-            entry["MessageDeduplicationId"] = _deduplication_id(f"dead {delivery.id}")
-        return entry
-
-    def _send_all(self, url: str, entries: Sequence[dict[str, Any]]) -> list[str | None]:
-        """Each entry's error, or none, in the order of the input."""
-        errors: list[str | None] = [None] * len(entries)
-        lost_groups: set[str] = set()
-        for call in self._calls(entries):
-            sendable = [index for index in call if self._ordered_group(entries[index]) not in lost_groups]
-            for index in set(call) - set(sendable):
-                errors[index] = "an earlier message of its ordering key isn't on the queue"
-            for index, error in self._send_call(url, {index: entries[index] for index in sendable}).items():
-                errors[index] = error
-                if (group := self._ordered_group(entries[index])) is not None:
-                    lost_groups.add(group)
-        return errors
-
-    def _send_call(self, url: str, entries: dict[int, dict[str, Any]]) -> dict[int, str]:
-        """Send up to ten entries; the failed ones alone again.  Answers with the errors that remain."""
-        errors: dict[int, str] = {}
-        pending = entries
-        for round_number in range(ROUNDS):
-            if not pending:
-                break
-            if round_number:
-                self._pause(FIRST_PAUSE_SECONDS * 2**round_number)
-            try:
-                answer = self._client.send_message_batch(
-                    QueueUrl=url,
-                    Entries=[{"Id": str(index), **entry} for index, entry in pending.items()],  # type: ignore[typeddict-item]  # built as dicts
-                )
-            except (BotoCoreError, ClientError) as error:
-                # botocore has tried again already.
-                return errors | dict.fromkeys(pending, str(error))
-            failed = {int(failure["Id"]): failure for failure in answer.get("Failed", [])}
-            for sent in pending.keys() - failed.keys():
-                errors.pop(sent, None)
-            errors |= {index: _failure(failure) for index, failure in failed.items()}
-            pending = {
-                index: pending[index] for index, failure in failed.items() if not failure["SenderFault"]
-            }
-        return errors
-
-    def _calls(self, entries: Sequence[dict[str, Any]]) -> Iterable[list[int]]:
-        """Indices by call: ten entries, 1 MiB, and on FIFO one message an ordering key, or a partial failure reorders."""
-        waiting = list(range(len(entries)))
-        while waiting:
-            call: list[int] = []
-            left: list[int] = []
-            closed: set[str | None] = set()
-            room = MAX_MESSAGE_BYTES
-            for index in waiting:
-                group, size = self._ordered_group(entries[index]), _size(entries[index])
-                fits = len(call) < MOST_ENTRIES and (size <= room or not call)
-                if fits and (group is None or group not in closed):
-                    call.append(index)
-                    room -= size
-                else:
-                    left.append(index)
-                closed.add(group)
-            yield call
-            waiting = left
-
-    def _ordered_group(self, entry: dict[str, Any]) -> str | None:
-        return entry["MessageGroupId"] if self._queue.fifo else None
 
     def _hide(self, waiting: Sequence[tuple[Settled, int]]) -> None:
         for some in chunks(waiting, MOST_ENTRIES):
@@ -231,7 +146,17 @@ class SqsBroker:
                 self._tell_unhidden([each for each, _ in some], str(error))
                 continue
             for failure in answer.get("Failed", []):
-                self._tell_unhidden([some[int(failure["Id"])][0]], _failure(failure))
+                self._tell_unhidden([some[int(failure["Id"])][0]], told(failure))
+
+    def _tell_undeleted(self, deliveries: Sequence[Delivery], error: str) -> None:
+        for each in deliveries:
+            self._log(
+                Action.TROUBLE,
+                what="a message that is done comes back, and is found done",
+                queue=self._queue.name,
+                message_id=each.id,
+                error_message=error,
+            )
 
     def _tell_unhidden(self, settled: Sequence[Settled], error: str) -> None:
         # They come back all the same, after the visibility timeout instead of their own wait.
@@ -251,24 +176,3 @@ def _attributes(**values: str | None) -> dict[str, Any]:
         for name, value in values.items()
         if value
     }
-
-
-def _size(entry: dict[str, Any]) -> int:
-    attributes = entry.get("MessageAttributes", {})
-    return len(entry["MessageBody"].encode()) + sum(
-        len(name.encode()) + len("String") + len(attribute["StringValue"].encode())
-        for name, attribute in attributes.items()
-    )
-
-
-def _failure(failure: Any) -> str:
-    return f"{failure.get('Code')}: {excerpt(failure.get('Message'))}"
-
-
-def _group(key: str) -> str:
-    """SQS's own id for an ordering key or tenant: the key, or its hash where SQS wouldn't take it."""
-    return key if _GROUP.fullmatch(key) else hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _deduplication_id(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()

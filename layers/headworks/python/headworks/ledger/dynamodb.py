@@ -1,71 +1,433 @@
-"""The ledger in DynamoDB, kept by Powertools' idempotency."""
+"""The ledger in DynamoDB, in the table of Powertools' idempotency."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig
-from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyItemAlreadyExistsError
-from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import STATUS_CONSTANTS
 from botocore.exceptions import BotoCoreError, ClientError
 
+from headworks.chunks import chunks
+from headworks.clock import SystemClock
 from headworks.errors import Unavailable
-from headworks.ledger.ledger import Lease
+from headworks.ledger import layout
+from headworks.ledger.fenced import FencedPersistenceLayer, condition_met
+from headworks.ledger.item import CLOCK_SLACK, Item, bounded
+from headworks.ledger.layout import milliseconds, number, seconds, string
+from headworks.ledger.ledger import Lease, State, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import timedelta
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from headworks.clock import Clock
+    from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Suspect
+    from headworks.outcome import Reason
     from headworks.queue import Queue
 
-from contextlib import contextmanager
+# BatchExecuteStatement takes 25 statements, all reads or all writes, no item twice.
+MOST_STATEMENTS = 25
+CALLS_AT_ONCE = 8
+
+_PLACEHOLDER = re.compile(r"#\w+")
+_START = (
+    "SET #state = :running, #status = :in_progress, #owner = :owner, #in_progress_expiration = :ends, "
+    "#attempt = #attempt + :one, #crashes = #crashes + :crashes, #listed = :listed, #listed_at = :listed_at "
+    "REMOVE #due"
+)
+_COMPLETE = (
+    'SET "state" = \'completed\' SET "status" = \'COMPLETED\' SET "data" = \'{}\' SET "expiration" = ? '
+    'REMOVE "listed" REMOVE "listed_at" WHERE "id" = ? AND "owner" = ? AND "attempt" = ? '
+    "AND \"state\" IN ['running', 'completed']"
+)
+_DUE = "(#state IN (:retrying, :waiting) AND #due <= :soon) OR #state = :replaying"
+_DIED = "#state = :running AND #owner = :dead_owner AND #in_progress_expiration <= :now"
+_MINE = "#state = :running AND #owner = :owner AND #attempt = :attempt"
+_NOBODYS = (
+    "attribute_not_exists(#id) OR #state IN (:retrying, :waiting) OR "
+    "(#state = :running AND #in_progress_expiration <= :now)"
+)
 
 
-class DynamoDBLedger:
-    """One consumer's leases and completions.
+class DynamoDBLedger(FencedPersistenceLayer):
+    """One consumer's ledger."""
 
-    The record is Powertools' own, under a prefix that a rename of the function leaves
-    alone.  Where Powertools' defaults lose something, this doesn't take them: SHA-256 for
-    MD5, an error for a missing key, a lease that ends with the invocation, one object a
-    consumer.
-    """
+    def __init__(
+        self,
+        queue: Queue,
+        consumer: str,
+        client: DynamoDBClient,
+        *,
+        table: str,
+        clock: Clock | None = None,
+    ) -> None:
+        self._list = f"{queue.name}/{consumer}"
+        super().__init__(self._list, client, table=table, remembered_for=queue.memory_of_keys)
+        self._remembered_for = queue.memory_of_keys
+        self._clock = clock or SystemClock()
+        self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="ledger")
 
-    def __init__(self, queue: Queue, consumer: str, client: DynamoDBClient, *, table: str) -> None:
-        self._records = DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
-        self._records.configure(
-            IdempotencyConfig(
-                hash_function="sha256",
-                raise_on_no_idempotency_key=True,
-                expires_after_seconds=int(queue.memory_of_keys.total_seconds()),
-            ),
-            key_prefix=f"{queue.name}/{consumer}",
+    def lease(self, entries: Sequence[Entry], *, lasts: timedelta) -> list[Answer | None]:
+        now, owner = self._clock.now(), uuid4().hex
+        leases = [Lease(entry=entry, owner=owner, attempt=1, ends=now + lasts) for entry in entries]
+        codes = self._execute([self._insert(lease, now) for lease in leases])
+        existing = [index for index, code in enumerate(codes) if code == "DuplicateItem"]
+        with _store_trouble():
+            found = dict(
+                zip(
+                    existing,
+                    self._calls.map(lambda n: self._lease_existing(leases[n], now), existing),
+                    strict=True,
+                )
+            )
+        return [
+            found[index] if index in found else lease if codes[index] is None else None
+            for index, lease in enumerate(leases)
+        ]
+
+    def take_over(self, suspect: Suspect, *, lasts: timedelta) -> Answer:
+        now = self._clock.now()
+        lease = Lease(entry=suspect.entry, owner=uuid4().hex, attempt=suspect.attempt + 1, ends=now + lasts)
+        values = {":dead_owner": string(suspect.owner), ":now": milliseconds(now), ":crashes": number(1)}
+        with _store_trouble():
+            answer = self._start(lease, now, _DIED, values)
+        if answer is None:
+            raise Unavailable("the ledger", f"the item of {suspect.entry.message_id} is gone")
+        return answer
+
+    def complete(self, leases: Sequence[Lease]) -> list[bool | None]:
+        forgotten = self._clock.now() + self._remembered_for
+        codes = self._execute([self._completion(lease, forgotten) for lease in leases])
+        return [
+            True if code is None else False if code == "ConditionalCheckFailed" else None for code in codes
+        ]
+
+    def retry(self, lease: Lease, failure: Failure, *, due: datetime) -> bool:
+        with _store_trouble():
+            update = self._end(lease, State.RETRYING, failure, {"due": milliseconds(due)}, listed_at=due)
+        return update.changed or update.is_echo_of(lease, State.RETRYING)
+
+    def wait(self, lease: Lease, failure: Failure, letter: Letter, *, due: datetime) -> bool:
+        with _store_trouble():
+            self._keep(lease.entry, letter, until=due + self._remembered_for)
+            update = self._end(lease, State.WAITING, failure, {"due": milliseconds(due)}, listed_at=due)
+        return update.changed or update.is_echo_of(lease, State.WAITING)
+
+    def release(self, lease: Lease, *, due: datetime) -> bool:
+        identity = self.identity(lease.entry.key)
+        with _store_trouble():
+            if lease.attempt == 1 and not lease.history:
+                return self._delete(identity, _MINE, self._fence(lease))
+            values = {
+                **self._fence(lease),
+                ":retrying": string(State.RETRYING),
+                ":due": milliseconds(due),
+                ":fewer": number(lease.attempt - 1),
+                **{
+                    f":{name}": value
+                    for name, value in layout.listing(
+                        State.RETRYING, self._list, lease.entry.key, due
+                    ).items()
+                },
+            }
+            expression = "SET #state = :retrying, #due = :due, #attempt = :fewer, #listed = :listed, #listed_at = :listed_at"
+            return self._update(identity, expression, _MINE, values).changed
+
+    def bury(
+        self,
+        entry: Entry,
+        letter: Letter,
+        *,
+        reason: Reason,
+        failure: Failure | None,
+        holder: Lease | Suspect | None = None,
+    ) -> State:
+        with _store_trouble():
+            self._keep(entry, letter, until=None)
+            now = self._clock.now()
+            told = self._epitaph(reason, failure, now)
+            if isinstance(holder, Lease):
+                update = self._end(holder, State.DEAD, failure, told, listed_at=now)
+            else:
+                update = self._bury_unleased(entry, told, now, holder)
+            return State.DEAD if update.item is None else update.item.state
+
+    def hold(self, entry: Entry, letter: Letter, *, due: datetime) -> bool:
+        now, forgotten = self._clock.now(), due + self._remembered_for
+        identity = self.identity(entry.key)
+        item = layout.held(identity, entry, now=now, due=due, forgotten=forgotten)
+        item |= layout.listing(State.WAITING, self._list, entry.key, due)
+        with _store_trouble():
+            self._keep(entry, letter, until=forgotten)
+            try:
+                self.client.put_item(
+                    TableName=self.table_name,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(#id)",
+                    ExpressionAttributeNames={"#id": "id"},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                met = layout.read_item(condition_met(error))
+                return met.state is State.WAITING and met.due == layout.read_time(item["due"])
+        return True
+
+    def waiting(self, *, due_before: datetime, limit: int) -> list[Waiting]:
+        with _store_trouble():
+            shards = self._calls.map(
+                lambda shard: self._waiting_in(shard, due_before, limit), range(layout.SHARDS)
+            )
+            found = [each for shard in shards for each in shard]
+        return sorted(found, key=lambda each: each.due)[:limit]
+
+    def letter(self, entry: Entry) -> Letter | None:
+        with _store_trouble():
+            key = {"id": string(layout.body_id(self.identity(entry.key)))}
+            item = self.client.get_item(TableName=self.table_name, Key=key, ConsistentRead=True).get("Item")
+        return layout.read_letter(item) if item else None
+
+    def woken(self, waiting: Waiting) -> bool:
+        values = {
+            ":waiting": string(State.WAITING),
+            ":retrying": string(State.RETRYING),
+            ":due": milliseconds(waiting.due),
+            ":listed": layout.listing(State.RETRYING, self._list, waiting.entry.key, waiting.due)[
+                layout.INDEX_KEY
+            ],
+        }
+        expression = "SET #state = :retrying, #listed = :listed"
+        with _store_trouble():
+            identity = self.identity(waiting.entry.key)
+            return self._update(identity, expression, "#state = :waiting AND #due = :due", values).changed
+
+    def cancel(self, key: str) -> bool:
+        condition = "#state = :waiting AND #attempt = :none"
+        with _store_trouble():
+            return self._delete(
+                self.identity(key), condition, {":waiting": string(State.WAITING), ":none": number(0)}
+            )
+
+    def _insert(self, lease: Lease, now: datetime) -> dict[str, Any]:
+        item = layout.new_lease(self.identity(lease.entry.key), lease, forgotten=now + self._remembered_for)
+        fields = ", ".join(f"'{name}': ?" for name in item)
+        return {
+            "Statement": f'INSERT INTO "{self.table_name}" VALUE {{{fields}}}',
+            "Parameters": list(item.values()),
+        }
+
+    def _completion(self, lease: Lease, forgotten: datetime) -> dict[str, Any]:
+        return {
+            "Statement": f'UPDATE "{self.table_name}" {_COMPLETE}',
+            "Parameters": [
+                seconds(forgotten),
+                string(self.identity(lease.entry.key)),
+                string(lease.owner),
+                number(lease.attempt),
+            ],
+        }
+
+    def _execute(self, statements: Sequence[dict[str, Any]]) -> list[str | None]:
+        """Each statement's error code, or none, in the order of the input: HTTP 200 says nothing of them."""
+        calls = list(chunks(statements, MOST_STATEMENTS))
+        with _store_trouble():
+            answers = [self._call(calls[0])] if len(calls) == 1 else list(self._calls.map(self._call, calls))
+        return [code for answer in answers for code in answer]
+
+    def _call(self, statements: Sequence[dict[str, Any]]) -> list[str | None]:
+        answer = self.client.batch_execute_statement(Statements=statements)  # type: ignore[arg-type]  # built as dicts
+        return [each["Error"].get("Code", "?") if "Error" in each else None for each in answer["Responses"]]
+
+    def _lease_existing(self, wanted: Lease, now: datetime) -> Answer | None:
+        values = {
+            ":retrying": string(State.RETRYING),
+            ":waiting": string(State.WAITING),
+            ":replaying": string(State.REPLAYING),
+            ":soon": milliseconds(now + CLOCK_SLACK),
+            ":crashes": number(0),
+        }
+        return self._start(wanted, now, _DUE, values)
+
+    def _start(
+        self, wanted: Lease, now: datetime, condition: str, values: Mapping[str, Any]
+    ) -> Answer | None:
+        listing = layout.listing(State.RUNNING, self._list, wanted.entry.key, now)
+        update = self._update(
+            self.identity(wanted.entry.key),
+            _START,
+            condition,
+            {
+                **values,
+                ":running": string(State.RUNNING),
+                ":in_progress": string("INPROGRESS"),
+                ":owner": string(wanted.owner),
+                ":ends": milliseconds(wanted.ends),
+                ":one": number(1),
+                ":listed": listing[layout.INDEX_KEY],
+                ":listed_at": listing[layout.INDEX_SORT],
+            },
+        )
+        if update.item is None:
+            return None
+        return update.item.as_lease() if update.changed else update.item.answer(now, wanted.owner)
+
+    def _end(
+        self,
+        lease: Lease,
+        state: State,
+        failure: Failure | None,
+        told: Mapping[str, Any],
+        *,
+        listed_at: datetime,
+    ) -> _Update:
+        """Take a running item to where its attempt has led it; `told` are the attributes that go with that."""
+        kept = bounded(lease.history, failure)
+        sets = {**told, **layout.listing(state, self._list, lease.entry.key, listed_at)}
+        expression = "SET #state = :state, #in_progress_expiration = :now"
+        expression += "".join(f", #{name} = :{name}" for name in sets)
+        if failure is not None:
+            expression += f", #history.#a{failure.attempt} = :failure"
+        dropped = [f"#history.#a{each.attempt}" for each in lease.history if each not in kept]
+        expression += f" REMOVE {', '.join(dropped)}" if dropped else ""
+        values = {
+            **self._fence(lease),
+            **{f":{name}": value for name, value in sets.items()},
+            ":state": string(state),
+            ":now": milliseconds(self._clock.now()),
+        }
+        if failure is not None:
+            values[":failure"] = layout.failure_value(failure)
+        return self._update(self.identity(lease.entry.key), expression, _MINE, values)
+
+    def _bury_unleased(
+        self, entry: Entry, told: Mapping[str, Any], now: datetime, suspect: Suspect | None
+    ) -> _Update:
+        sets = {**told, **layout.header(entry), **layout.listing(State.DEAD, self._list, entry.key, now)}
+        expression = (
+            "SET #state = :dead, #status = if_not_exists(#status, :in_progress), "
+            "#owner = if_not_exists(#owner, :nobody), #attempt = if_not_exists(#attempt, :zero), "
+            "#crashes = if_not_exists(#crashes, :zero), #in_progress_expiration = :now, "
+            "#history = if_not_exists(#history, :empty)"
+        )
+        expression += "".join(f", #{name} = :{name}" for name in sets) + " REMOVE #due"
+        values: dict[str, Any] = {
+            **{f":{name}": value for name, value in sets.items()},
+            ":dead": string(State.DEAD),
+            ":in_progress": string("INPROGRESS"),
+            ":nobody": string("nobody"),
+            ":zero": number(0),
+            ":empty": {"M": {}},
+            ":now": milliseconds(now),
+            ":running": string(State.RUNNING),
+        }
+        if suspect is None:
+            values |= {":retrying": string(State.RETRYING), ":waiting": string(State.WAITING)}
+            condition = _NOBODYS
+        else:
+            values[":dead_owner"] = string(suspect.owner)
+            condition = _DIED
+        return self._update(self.identity(entry.key), expression, condition, values)
+
+    def _epitaph(self, reason: Reason, failure: Failure | None, now: datetime) -> dict[str, Any]:
+        told = {"reason": string(reason), "died_at": milliseconds(now), "expiration": number(layout.NEVER)}
+        if failure is not None:
+            told["error_type"] = string(failure.error_type)
+            told["error"] = string(failure.error[: layout.LONGEST_ERROR])
+        return told
+
+    def _keep(self, entry: Entry, letter: Letter, *, until: datetime | None) -> None:
+        item = layout.letter_item(self.identity(entry.key), letter)
+        if until is not None:
+            item["expiration"] = seconds(until)
+        self.client.put_item(TableName=self.table_name, Item=item)
+
+    def _waiting_in(self, shard: int, due_before: datetime, limit: int) -> list[Waiting]:
+        answer = self.client.query(
+            TableName=self.table_name,
+            IndexName=layout.INDEX,
+            KeyConditionExpression="#listed = :listed AND #listed_at <= :until",
+            ExpressionAttributeNames={"#listed": layout.INDEX_KEY, "#listed_at": layout.INDEX_SORT},
+            ExpressionAttributeValues={
+                ":listed": string(layout.listed_under(State.WAITING, self._list, shard)),
+                ":until": milliseconds(due_before),
+            },
+            Limit=limit,
+        )
+        return [
+            Waiting(
+                entry=layout.read_entry(item),
+                due=layout.read_time(item[layout.INDEX_SORT]),
+                attempt=int(item["attempt"]["N"]),
+            )
+            for item in answer["Items"]
+        ]
+
+    def _delete(self, identity: str, condition: str, values: Mapping[str, Any]) -> bool:
+        try:
+            self.client.delete_item(
+                TableName=self.table_name,
+                Key={"id": string(identity)},
+                ConditionExpression=condition,
+                ExpressionAttributeNames=_names(condition),
+                ExpressionAttributeValues=dict(values),
+            )
+        except ClientError as error:
+            condition_met(error)
+            return False
+        return True
+
+    def _update(self, identity: str, expression: str, condition: str, values: Mapping[str, Any]) -> _Update:
+        try:
+            answer = self.client.update_item(
+                TableName=self.table_name,
+                Key={"id": string(identity)},
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=_names(f"{expression} {condition}"),
+                ExpressionAttributeValues=dict(values),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            met = condition_met(error)
+            return _Update(changed=False, item=layout.read_item(met) if met else None)
+        return _Update(changed=True, item=layout.read_item(answer["Attributes"]))
+
+    @staticmethod
+    def _fence(lease: Lease) -> dict[str, Any]:
+        return {
+            ":running": string(State.RUNNING),
+            ":owner": string(lease.owner),
+            ":attempt": number(lease.attempt),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Update:
+    """A conditional update: whether it was made, and the item after it or instead of it."""
+
+    changed: bool
+    item: Item | None
+
+    def is_echo_of(self, lease: Lease, state: State) -> bool:
+        """Whether the item is already what this change would make it: the reply to it was lost."""
+        item = self.item
+        return (
+            item is not None
+            and item.state is state
+            and item.owner == lease.owner
+            and item.attempt == lease.attempt
         )
 
-    def lease(self, key: str, *, ends: timedelta) -> Lease:
-        with _store_trouble():
-            try:
-                self._records.save_inprogress(
-                    _data(key), remaining_time_in_millis=int(ends.total_seconds() * 1000)
-                )
-            except IdempotencyItemAlreadyExistsError as error:
-                existing = error.old_data_record or self._records.get_record(_data(key))
-                completed = existing is not None and existing.status == STATUS_CONSTANTS["COMPLETED"]
-                return Lease.COMPLETED if completed else Lease.HELD_ELSEWHERE
-        return Lease.GRANTED
 
-    def complete(self, key: str) -> None:
-        with _store_trouble():
-            self._records.save_success(_data(key), result={})
-
-    def release(self, key: str) -> None:
-        with _store_trouble():
-            self._records.delete_record(_data(key), Exception("the attempt failed"))
-
-
-def _data(key: str) -> dict[str, object]:
-    return {"idempotencykey": key}
+def _names(expression: str) -> dict[str, str]:
+    """The attribute that each `#placeholder` stands for: its own name."""
+    return {placeholder: placeholder[1:] for placeholder in _PLACEHOLDER.findall(expression)}
 
 
 @contextmanager

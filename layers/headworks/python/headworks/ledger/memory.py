@@ -2,51 +2,179 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
-from headworks.ledger.ledger import Lease
+from headworks.ledger.item import Item, bounded
+from headworks.ledger.ledger import Lease, State, Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from headworks.clock import Clock
+    from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Suspect
+    from headworks.outcome import Reason
 
 
 class MemoryLedger:
-    """Leases and completions in dictionaries; `down` makes every call fail."""
+    """Items in a dictionary under a lock; `down` makes every call fail."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.down = False
+        self.items: dict[str, Item] = {}
+        self.letters: dict[str, tuple[Letter, Reason | None]] = {}
         self._clock = clock or SystemClock()
-        self._leases: dict[str, datetime] = {}
-        self._completed: set[str] = set()
         self._lock = Lock()
 
-    def lease(self, key: str, *, ends: timedelta) -> Lease:
-        self._check()
+    def lease(self, entries: Sequence[Entry], *, lasts: timedelta) -> list[Answer | None]:
+        owner = uuid4().hex
+        with self._open():
+            return [self._lease(entry, owner, lasts) for entry in entries]
+
+    def take_over(self, suspect: Suspect, *, lasts: timedelta) -> Answer:
+        owner = uuid4().hex
+        with self._open():
+            now = self._clock.now()
+            item = self.items[suspect.entry.key]
+            if item.state is not State.RUNNING or item.owner != suspect.owner or now < item.ends:
+                return item.answer(now, owner)
+            return self._run(replace(item, crashes=item.crashes + 1), owner, lasts)
+
+    def complete(self, leases: Sequence[Lease]) -> list[bool | None]:
+        with self._open():
+            return [self._change(lease, State.COMPLETED) for lease in leases]
+
+    def retry(self, lease: Lease, failure: Failure, *, due: datetime) -> bool:
+        with self._open():
+            return self._change(lease, State.RETRYING, failure=failure, due=due)
+
+    def wait(self, lease: Lease, failure: Failure, letter: Letter, *, due: datetime) -> bool:
+        with self._open():
+            changed = self._change(lease, State.WAITING, failure=failure, due=due)
+            if changed:
+                self.letters[lease.entry.key] = (letter, None)
+            return changed
+
+    def release(self, lease: Lease, *, due: datetime) -> bool:
+        with self._open():
+            item = self.items.get(lease.entry.key)
+            if item is None or not _held_by(item, lease):
+                return False
+            if lease.attempt == 1 and not lease.history:
+                del self.items[lease.entry.key]
+            else:
+                self.items[lease.entry.key] = replace(
+                    item, state=State.RETRYING, attempt=item.attempt - 1, due=due
+                )
+            return True
+
+    def bury(
+        self,
+        entry: Entry,
+        letter: Letter,
+        *,
+        reason: Reason,
+        failure: Failure | None,
+        holder: Lease | Suspect | None = None,
+    ) -> State:
+        with self._open():
+            now = self._clock.now()
+            item = self.items.get(entry.key)
+            if item is not None and not _may_be_buried(item, holder, now):
+                return item.state
+            if item is None:
+                item = Item(entry=entry, state=State.DEAD, owner="", attempt=0, ends=now)
+            history = item.history if holder is None else bounded(item.history, failure)
+            self.items[entry.key] = replace(item, state=State.DEAD, history=history, due=None)
+            self.letters[entry.key] = (letter, reason)
+            return State.DEAD
+
+    def hold(self, entry: Entry, letter: Letter, *, due: datetime) -> bool:
+        with self._open():
+            if entry.key in self.items:
+                return self.items[entry.key].state is State.WAITING and self.items[entry.key].due == due
+            self.items[entry.key] = Item(
+                entry=entry, state=State.WAITING, owner="", attempt=0, ends=self._clock.now(), due=due
+            )
+            self.letters[entry.key] = (letter, None)
+            return True
+
+    def waiting(self, *, due_before: datetime, limit: int) -> list[Waiting]:
+        with self._open():
+            found = [
+                Waiting(entry=item.entry, due=item.due, attempt=item.attempt)
+                for item in self.items.values()
+                if item.state is State.WAITING and item.due is not None and item.due <= due_before
+            ]
+            return sorted(found, key=lambda each: each.due)[:limit]
+
+    def letter(self, entry: Entry) -> Letter | None:
+        with self._open():
+            found = self.letters.get(entry.key)
+            return found[0] if found else None
+
+    def woken(self, waiting: Waiting) -> bool:
+        with self._open():
+            item = self.items.get(waiting.entry.key)
+            if item is None or item.state is not State.WAITING or item.due != waiting.due:
+                return False
+            self.items[waiting.entry.key] = replace(item, state=State.RETRYING)
+            return True
+
+    def cancel(self, key: str) -> bool:
+        with self._open():
+            item = self.items.get(key)
+            if item is None or item.state is not State.WAITING or item.attempt:
+                return False
+            del self.items[key]
+            return True
+
+    def _lease(self, entry: Entry, owner: str, lasts: timedelta) -> Answer:
         now = self._clock.now()
-        with self._lock:
-            if key in self._completed:
-                return Lease.COMPLETED
-            if key in self._leases and self._leases[key] > now:
-                return Lease.HELD_ELSEWHERE
-            self._leases[key] = now + ends
-            return Lease.GRANTED
+        item = self.items.get(entry.key)
+        if item is None:
+            item = Item(entry=entry, state=State.RETRYING, owner="", attempt=0, ends=now)
+        elif not item.may_start(now):
+            return item.answer(now, owner)
+        return self._run(item, owner, lasts)
 
-    def complete(self, key: str) -> None:
-        self._check()
-        with self._lock:
-            self._leases.pop(key, None)
-            self._completed.add(key)
+    def _run(self, item: Item, owner: str, lasts: timedelta) -> Lease:
+        ends = self._clock.now() + lasts
+        running = replace(
+            item, state=State.RUNNING, owner=owner, attempt=item.attempt + 1, ends=ends, due=None
+        )
+        self.items[item.entry.key] = running
+        return running.as_lease()
 
-    def release(self, key: str) -> None:
-        self._check()
-        with self._lock:
-            self._leases.pop(key, None)
+    def _change(
+        self, lease: Lease, state: State, *, failure: Failure | None = None, due: datetime | None = None
+    ) -> bool:
+        item = self.items.get(lease.entry.key)
+        if item is None or item.owner != lease.owner or item.attempt != lease.attempt:
+            return False
+        if item.state is not State.RUNNING:
+            return item.state is state
+        self.items[lease.entry.key] = replace(
+            item, state=state, history=bounded(item.history, failure), due=due
+        )
+        return True
 
-    def _check(self) -> None:
+    def _open(self) -> Lock:
         if self.down:
             raise Unavailable("the ledger", "down")
+        return self._lock
+
+
+def _held_by(item: Item, lease: Lease) -> bool:
+    return item.state is State.RUNNING and item.owner == lease.owner and item.attempt == lease.attempt
+
+
+def _may_be_buried(item: Item, holder: Lease | Suspect | None, now: datetime) -> bool:
+    if holder is not None:
+        return item.state is State.RUNNING and item.owner == holder.owner
+    return item.state in (State.RETRYING, State.WAITING) or (item.state is State.RUNNING and now >= item.ends)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from headworks.brokers.broker import Settled
+    from headworks.brokers.broker import Delivery, Settled
+    from headworks.ledger.ledger import Letter
     from headworks.message import Message
 
 
@@ -28,6 +29,8 @@ class MemoryBroker:
         self.delays: list[timedelta] = []
         self.buried: list[tuple[Message[bytes], str, str]] = []
         self.settled: list[Settled] = []
+        self.deleted: list[str] = []
+        self.resent: list[tuple[str, Letter, timedelta, int]] = []
 
     def send(self, messages: Sequence[Message[bytes]], *, delay: timedelta = NO_DELAY) -> list[Sent]:
         return [self._send(message, delay) for message in messages]
@@ -37,9 +40,18 @@ class MemoryBroker:
         return frozenset(
             each.delivery.id
             for each in settled
-            if isinstance(each.outcome, outcome.Retry | outcome.Defer)
-            or (self.down and isinstance(each.outcome, outcome.Dead))
+            if isinstance(each.outcome, outcome.Defer)
+            or (isinstance(each.outcome, outcome.Retry) and not each.outcome.away)
         )
+
+    def delete(self, deliveries: Sequence[Delivery]) -> None:
+        self.deleted += [delivery.id for delivery in deliveries]
+
+    def resend(self, name: str, letter: Letter, *, delay: timedelta, sending: int) -> str | None:
+        if self.down:
+            return "down"
+        self.resent.append((name, letter, delay, sending))
+        return None
 
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
         if self.down:

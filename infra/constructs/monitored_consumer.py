@@ -1,0 +1,156 @@
+"""A consumer and its queue, watched."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from headworks.outcome import Dead
+from headworks.telemetry import NAMESPACE
+from headworks.upkeep import BURY_CRASHED
+
+if TYPE_CHECKING:
+    from infra.constructs.alarm_topic import AlarmTopic
+    from infra.constructs.queue_service import ConsumerService
+
+MINUTE = Duration.minutes(1)
+ALARM_PERIOD = Duration.minutes(5)
+# SQS gives nobody a message once 120,000 are in flight (Amazon SQS quotas); two thirds leave time to act.
+IN_FLIGHT_ALARM = 80_000
+
+
+class MonitoredConsumer:
+    """Alarms on a consumer, and its row of the dashboard."""
+
+    def __init__(self, service: ConsumerService) -> None:
+        self._service = service
+        queue, dead_letters = service.queue, service.dead_letter_queue
+        self._visible = queue.metric_approximate_number_of_messages_visible(
+            statistic="Maximum", period=MINUTE
+        )
+        self._in_flight = queue.metric_approximate_number_of_messages_not_visible(
+            statistic="Maximum", period=MINUTE
+        )
+        self._age = queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=MINUTE)
+        # Not NumberOfMessagesSent, which doesn't count what SQS moves there by itself.
+        self._unburied = dead_letters.metric_approximate_number_of_messages_visible(
+            statistic="Maximum", period=MINUTE
+        )
+        self._unburiable = dead_letters.metric_approximate_number_of_messages_not_visible(
+            statistic="Maximum", period=MINUTE
+        )
+        self._dead = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=Dead.__name__,
+            dimensions_map={"service": service.name, "queue": service.declaration.name},
+            statistic="Sum",
+            period=MINUTE,
+        )
+
+    @property
+    def _too_old(self) -> timedelta:
+        return _whole_seconds(self._service.declaration.oldest_age_alarm)
+
+    @property
+    def _unburied_minutes(self) -> int:
+        """For how long a dead letter may lie in SQS: one that is being run there is left alone until that is over."""
+        patience = BURY_CRASHED.patience + self._service.declaration.function_timeout
+        return math.ceil(patience / timedelta(minutes=1))
+
+    def raise_alarms(self, topic: AlarmTopic) -> None:
+        """Alarm where messages are dead, late or crashing, or where the queue is about to stand still."""
+        self._raise_alarms_of_the_dead(topic)
+        id_, label, consumer = self._service.id_, self._service.label, self._service.name
+        topic.alarm(
+            f"{id_}OldestMessage",
+            metric=self._age,
+            at_least=self._too_old.total_seconds(),
+            sentence=f"A message of {label} is {self._too_old} old, later than its last retry could be: "
+            f"{consumer} takes none, or fewer than come. Look at its errors and throttles first, then raise the "
+            "queue's max_concurrency.",
+        )
+        topic.alarm(
+            f"{id_}ConsumerErrors",
+            metric=self._service.function.metric_errors(statistic="Sum", period=ALARM_PERIOD),
+            at_least=1,
+            sentence=f"{consumer} crashed or ran out of time. Its messages come back by themselves, but work may be "
+            "done twice. Read the last lines of its log first: the attempt that was `started` and has no outcome.",
+        )
+        topic.alarm(
+            f"{id_}InFlight",
+            metric=self._in_flight,
+            at_least=IN_FLIGHT_ALARM,
+            sentence=f"{IN_FLIGHT_ALARM:,} messages of {label} are in flight; at 120,000 SQS gives out no more. "
+            f"Find out first why {consumer} fails so many of them: they wait for their retries.",
+        )
+
+    def _raise_alarms_of_the_dead(self, topic: AlarmTopic) -> None:
+        id_, label = self._service.id_, self._service.label
+        minutes = self._unburied_minutes
+        topic.alarm(
+            f"{id_}DeadLetters",
+            metric=self._dead.with_(period=ALARM_PERIOD),
+            at_least=1,
+            sentence=f"Messages of {label} gave up. `headworks dead list` first: it says which, and why; "
+            "then mend the cause and replay them.",
+        )
+        topic.alarm(
+            f"{id_}Unburied",
+            metric=self._unburied,
+            at_least=1,
+            periods=minutes,
+            sentence=f"Messages have lain in the dead-letter queue of {label} for {minutes} minutes, and "
+            f"{BURY_CRASHED.function} doesn't take them: they are in no list. Look first whether its event source "
+            "mapping is enabled, then at its errors.",
+        )
+        # What can't be buried is taken and given back again and again: hidden nearly all of the time.
+        topic.alarm(
+            f"{id_}Unburiable",
+            metric=self._unburiable,
+            at_least=1,
+            periods=minutes,
+            sentence=f"{BURY_CRASHED.function} has tried for {minutes} minutes to write dead letters of {label} "
+            "down: they are in no list yet. Read its log first: its lines `trouble` say what keeps it from that.",
+        )
+
+    def row(self) -> list[cloudwatch.IWidget]:
+        """What there is to see of the consumer, from what comes in to what came to nothing."""
+        label = self._service.label
+        too_old = cloudwatch.HorizontalAnnotation(value=self._too_old.total_seconds(), label="alarm")
+        function = self._service.function
+        return [
+            cloudwatch.GraphWidget(
+                title=f"{label}: messages",
+                left=[
+                    self._visible.with_(label="visible"),
+                    # A retry is a message that hides until it is due.
+                    self._in_flight.with_(label="running, or waiting for a retry"),
+                ],
+            ),
+            cloudwatch.GraphWidget(
+                title=f"{label}: age of the oldest message", left=[self._age], left_annotations=[too_old]
+            ),
+            cloudwatch.GraphWidget(
+                title=f"{label}: dead letters",
+                left=[
+                    self._dead.with_(label="gave up"),
+                    self._unburied.with_(label="not in the ledger yet"),
+                ],
+            ),
+            cloudwatch.GraphWidget(
+                title=f"{label}: {self._service.name}",
+                left=[
+                    function.metric_errors(statistic="Sum", period=MINUTE, label="errors"),
+                    function.metric_throttles(statistic="Sum", period=MINUTE, label="throttles"),
+                ],
+                right=[function.metric_duration(statistic="p99", period=MINUTE, label="duration, p99")],
+            ),
+        ]
+
+
+def _whole_seconds(span: timedelta) -> timedelta:
+    return timedelta(seconds=math.ceil(span.total_seconds()))

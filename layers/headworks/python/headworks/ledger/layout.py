@@ -1,0 +1,220 @@
+"""How an item lies in the table.  Everything that reads the ledger reads it by this page.
+
+Powertools' own attributes keep Powertools' own meaning: `id`, `status`, `expiration` (TTL,
+seconds), `in_progress_expiration` (milliseconds) and `data`.  Ours stand beside them:
+
+- `state`, `owner`, `attempt`, `crashes`, `due` (milliseconds), `history` (map, `a<attempt>`)
+- the header: `key`, `message_id`, `type`, `source`, `ordering_key`, `tenant`
+- dead: `reason`, `error_type`, `error`, `died_at` (milliseconds)
+- `listed` and `listed_at`, the keys of the sparse index `listed`: present while an item is
+  dead, retrying, waiting, replaying, or runs again
+
+The body of a dead or waiting message is an item of its own, `<id>/body`, so that changes
+of state stay small writes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from headworks.ledger.item import Item
+from headworks.ledger.ledger import Entry, Failure, Lease, Letter, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INDEX = "listed"
+INDEX_KEY = "listed"
+INDEX_SORT = "listed_at"
+# One value of an index key takes about a thousand writes a second: an outage kills more than that.
+SHARDS = 8
+# What lists show; bodies and stack traces stay out of the index.
+LISTED_ATTRIBUTES = (
+    "key",
+    "message_id",
+    "type",
+    "source",
+    "ordering_key",
+    "tenant",
+    "state",
+    "attempt",
+    "crashes",
+    "due",
+    "died_at",
+    "reason",
+    "error_type",
+    "error",
+)
+# Powertools reads `expiration` of every item; this one never comes.
+NEVER = 253_402_300_799
+
+LONGEST_ERROR = 500
+LONGEST_STACK = 1500
+
+Attributes = dict[str, Any]
+
+
+def body_id(identity: str) -> str:
+    """Where the body of an item lies."""
+    return f"{identity}/body"
+
+
+def listed_under(state: State, owner_of_list: str, shard: int) -> str:
+    """The index key of one shard of a consumer's list (`<queue>/<consumer>`) of items in a state."""
+    return f"{state}#{owner_of_list}#{shard}"
+
+
+def listing(state: State, owner_of_list: str, key: str, at: datetime) -> Attributes:
+    """The two attributes that put an item on a list."""
+    shard = crc32(key.encode()) % SHARDS
+    return {INDEX_KEY: string(listed_under(state, owner_of_list, shard)), INDEX_SORT: milliseconds(at)}
+
+
+def header(entry: Entry) -> Attributes:
+    """An entry as attributes."""
+    values = {
+        "key": entry.key,
+        "message_id": entry.message_id,
+        "type": entry.type,
+        "source": entry.source,
+        "ordering_key": entry.ordering_key,
+        "tenant": entry.tenant,
+    }
+    return {name: string(value) for name, value in values.items() if value is not None}
+
+
+def new_lease(identity: str, lease: Lease, *, forgotten: datetime) -> Attributes:
+    """The item of a key that is leased for the first time."""
+    return {
+        "id": string(identity),
+        "status": string("INPROGRESS"),
+        "expiration": seconds(forgotten),
+        "in_progress_expiration": milliseconds(lease.ends),
+        "state": string(State.RUNNING),
+        "owner": string(lease.owner),
+        "attempt": number(lease.attempt),
+        "crashes": number(lease.crashes),
+        "history": {"M": {}},
+        **header(lease.entry),
+    }
+
+
+def held(identity: str, entry: Entry, *, now: datetime, due: datetime, forgotten: datetime) -> Attributes:
+    """The item of a key that waits for its first attempt."""
+    lease = Lease(entry=entry, owner="nobody", attempt=0, ends=now)
+    return {
+        **new_lease(identity, lease, forgotten=forgotten),
+        "state": string(State.WAITING),
+        "due": milliseconds(due),
+    }
+
+
+def letter_item(identity: str, letter: Letter) -> Attributes:
+    """The body of a dead or waiting message, as an item of its own."""
+    item = {
+        "id": string(body_id(identity)),
+        "body": string(letter.body),
+        "sent_at": milliseconds(letter.sent_at),
+    }
+    if letter.ordering_key is not None:
+        item["ordering_key"] = string(letter.ordering_key)
+    if letter.body_ref is not None:
+        item["body_ref"] = string(letter.body_ref)
+    return item
+
+
+def read_letter(item: Mapping[str, Any]) -> Letter:
+    """A body item, read."""
+    return Letter(
+        body=item["body"]["S"],
+        sent_at=read_time(item["sent_at"]),
+        ordering_key=item["ordering_key"]["S"] if "ordering_key" in item else None,
+        body_ref=item["body_ref"]["S"] if "body_ref" in item else None,
+    )
+
+
+def read_item(attributes: Mapping[str, Any]) -> Item:
+    """An item, read."""
+    due = attributes.get("due")
+    return Item(
+        entry=read_entry(attributes),
+        state=State(attributes["state"]["S"]),
+        owner=attributes["owner"]["S"],
+        attempt=int(attributes["attempt"]["N"]),
+        ends=read_time(attributes["in_progress_expiration"]),
+        crashes=int(attributes["crashes"]["N"]),
+        due=read_time(due) if due else None,
+        history=read_history(attributes.get("history", {"M": {}})),
+    )
+
+
+def read_entry(attributes: Mapping[str, Any]) -> Entry:
+    """The header of an item, read."""
+    return Entry(
+        key=attributes["key"]["S"],
+        message_id=attributes["message_id"]["S"],
+        type=attributes["type"]["S"],
+        source=attributes["source"]["S"],
+        ordering_key=attributes["ordering_key"]["S"] if "ordering_key" in attributes else None,
+        tenant=attributes["tenant"]["S"] if "tenant" in attributes else None,
+    )
+
+
+def failure_value(failure: Failure) -> Attributes:
+    """A failure as one entry of the history, cut to its bounded size."""
+    return {
+        "M": {
+            "at": milliseconds(failure.at),
+            "error_type": string(failure.error_type[:100]),
+            "error": string(failure.error[:LONGEST_ERROR]),
+            "stack": string(failure.stack[-LONGEST_STACK:]),
+            "duration_ms": number(failure.duration_ms),
+            "version": string(failure.version[:100]),
+            "request_id": string(failure.request_id[:100]),
+        }
+    }
+
+
+def read_history(value: Mapping[str, Any]) -> tuple[Failure, ...]:
+    """A history, in the order of its attempts."""
+    failures = [
+        Failure(
+            attempt=int(name.removeprefix("a")),
+            at=read_time(each["M"]["at"]),
+            error_type=each["M"]["error_type"]["S"],
+            error=each["M"]["error"]["S"],
+            stack=each["M"]["stack"]["S"],
+            duration_ms=int(each["M"]["duration_ms"]["N"]),
+            version=each["M"]["version"]["S"],
+            request_id=each["M"]["request_id"]["S"],
+        )
+        for name, each in value["M"].items()
+    ]
+    return tuple(sorted(failures, key=lambda failure: failure.attempt))
+
+
+def string(value: str) -> Attributes:
+    """A string as DynamoDB spells it; half a surrogate pair, which it refuses, becomes a question mark."""
+    return {"S": value.encode("utf-8", "replace").decode()}
+
+
+def number(value: int) -> Attributes:
+    """A number as DynamoDB spells it."""
+    return {"N": str(value)}
+
+
+def milliseconds(time: datetime) -> Attributes:
+    """A time in milliseconds, as Powertools keeps the end of a lease."""
+    return number(int(time.timestamp() * 1000))
+
+
+def seconds(time: datetime) -> Attributes:
+    """A time in seconds, as DynamoDB's TTL wants it."""
+    return number(int(time.timestamp()))
+
+
+def read_time(value: Mapping[str, Any]) -> datetime:
+    """A time that was written in milliseconds."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(value["N"]))

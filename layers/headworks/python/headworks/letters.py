@@ -1,0 +1,51 @@
+"""Letters: a message as a dead or waiting item keeps it, ready to be sent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from headworks.errors import InvalidMessage
+from headworks.ledger.ledger import Letter
+from headworks.message import encode
+
+if TYPE_CHECKING:
+    from headworks.brokers.broker import Delivery
+    from headworks.claim_check import ClaimCheck
+    from headworks.message import Message
+
+# A body up to this size lies in the ledger's table; DynamoDB bills and bounds whole items.
+LARGEST_INLINE_BYTES = 32 * 1024
+_BYTES = "application/octet-stream"
+
+
+def write_letter(
+    claim_check: ClaimCheck | None, delivery: Delivery, message: Message[bytes] | None
+) -> Letter:
+    """What is kept of a delivery.
+
+    A message is kept as one of ours, whatever it came as: sent again it has the same id and
+    the same key.  A body that nobody could read is kept as it came.  Raises `Unavailable`.
+    """
+    if message is not None and claim_check is not None:
+        message = claim_check.keep(message)
+    body = delivery.body if message is None else _readable(message)
+    large = len(body.encode("utf-8", "surrogatepass")) > LARGEST_INLINE_BYTES
+    if not large or claim_check is None:
+        return Letter(body=body, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key)
+    name = delivery.id if message is None else message.id
+    return Letter(
+        body="",
+        body_ref=claim_check.keep_text(name, body),
+        sent_at=delivery.sent_at,
+        ordering_key=delivery.ordering_key,
+    )
+
+
+def _readable(message: Message[bytes]) -> str:
+    try:
+        return encode(message)
+    except InvalidMessage:
+        # Sent by hand, and no JSON: its bytes are what it is.
+        return encode(msgspec.structs.replace(message, data_content_type=_BYTES))

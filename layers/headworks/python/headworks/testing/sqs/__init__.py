@@ -1,0 +1,1 @@
+"""An Amazon SQS in this process, on a clock that a test moves."""

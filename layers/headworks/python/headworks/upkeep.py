@@ -1,0 +1,53 @@
+"""Upkeep: the functions that every pipeline has beside those that it declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from headworks.waking import INTERVAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """The function that empties every dead-letter queue into the ledger.
+
+    A queue that isn't empty for longer than `patience` is an alarm: what should empty it
+    doesn't.
+    """
+
+    function: str
+    timeout: timedelta
+    memory_mb: int
+    batch_size: int
+    max_concurrency: int
+    patience: timedelta
+
+    @property
+    def visibility_timeout(self) -> timedelta:
+        """How long a dead-letter queue hides what was received: six timeouts, as AWS advises."""
+        return 6 * self.timeout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recurring:
+    """A function that a schedule starts again and again."""
+
+    function: str
+    interval: timedelta
+    timeout: timedelta
+    memory_mb: int
+
+
+BURY_CRASHED = Drain(
+    function="bury_crashed",
+    timeout=timedelta(minutes=1),
+    memory_mb=256,
+    batch_size=10,
+    max_concurrency=2,
+    patience=timedelta(minutes=15),
+)
+# It stops in time for the next round; after an outage thousands are due at once.
+WAKE_WAITING = Recurring(function="wake_waiting", interval=INTERVAL, timeout=INTERVAL, memory_mb=512)
+
+UPKEEP = (BURY_CRASHED, WAKE_WAITING)

@@ -1,0 +1,89 @@
+"""Messages whose wait is over go back to their queue, to the second."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from headworks.ledger.ledger import Entry, Letter, State
+from headworks.ledger.memory import MemoryLedger
+from headworks.telemetry import Action
+from headworks.testing.broker import MemoryBroker
+from headworks.testing.clock import NEW_YEAR
+from headworks.waking import Waker
+from tests.support.declarations import SECOND, a_queue
+
+HOUR = timedelta(hours=1)
+LETTER = Letter(body="{}", sent_at=NEW_YEAR)
+
+
+class Stand:
+    """A waker between fakes."""
+
+    def __init__(self, clock, log, **fields):
+        self.clock, self.ledger, self.broker = clock, MemoryLedger(clock), MemoryBroker()
+        self.waker = Waker(
+            queue=a_queue(**fields),
+            consumer="fulfil_order",
+            ledger=self.ledger,
+            broker=self.broker,
+            clock=clock,
+            log=log,
+        )
+
+    def hold(self, key, due_in):
+        entry = Entry(key=key, message_id=f"msg_{key}", type="t", source="s")
+        self.ledger.hold(entry, LETTER, due=self.clock.now() + due_in)
+
+    def wake(self):
+        return self.waker.wake(remaining=lambda: HOUR)
+
+    @property
+    def delays(self):
+        return {name: delay for name, _, delay, _ in self.broker.resent}
+
+
+@pytest.fixture
+def stand(clock, log):
+    return Stand(clock, log)
+
+
+def test_what_is_due_before_the_next_look_is_sent_with_a_delay_to_the_second(stand):
+    stand.hold("late", timedelta(0))
+    stand.hold("soon", 42 * SECOND)
+    stand.hold("later", HOUR)
+
+    assert stand.wake() == 2
+    assert stand.delays == {"msg_late": timedelta(0), "msg_soon": 42 * SECOND}
+    assert stand.ledger.items["soon"].state is State.RETRYING
+
+
+def test_a_message_of_a_fifo_queue_is_sent_when_it_is_due_and_not_before(clock, log):
+    stand = Stand(clock, log, fifo=True)
+    stand.hold("soon", 42 * SECOND)
+
+    assert stand.wake() == 0
+    clock.advance(42 * SECOND)
+    assert stand.wake() == 1
+
+
+def test_a_queue_that_is_down_leaves_them_waiting(stand, log):
+    stand.hold("k", timedelta(0))
+    stand.broker.down = True
+
+    assert stand.wake() == 0
+    assert stand.ledger.items["k"].state is State.WAITING
+    assert log.actions == [Action.NOT_QUEUED]
+
+
+def test_a_crash_between_send_and_mark_sends_a_copy_and_loses_nothing(stand, monkeypatch):
+    stand.hold("k", timedelta(0))
+    monkeypatch.setattr(stand.ledger, "woken", lambda _waiting: (_ for _ in ()).throw(KeyboardInterrupt))
+
+    with pytest.raises(KeyboardInterrupt):
+        stand.wake()
+    monkeypatch.undo()
+
+    assert stand.wake() == 1
+    assert [sending for *_, sending in stand.broker.resent] == [1, 1]

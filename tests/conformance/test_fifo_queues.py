@@ -175,10 +175,11 @@ def test_a_delay_of_one_message_is_refused(sqs):
 def test_the_queues_own_delay_counts_for_every_message(sqs):
     queue = sqs.queue(fifo=True, delay_seconds=1)
     sqs.send_in_order(queue, ("a", "1"))
+    sqs.send(queue, "2", MessageGroupId="a", MessageDeduplicationId="d", DelaySeconds=0)
 
-    assert sqs.counts(queue) == (0, 0, 1)
+    assert sqs.counts(queue) == (0, 0, 2)
     sqs.wait(1.1)
-    assert sqs.bodies(queue) == ["1"]
+    assert sqs.bodies(queue) == ["1", "2"]
 
 
 def test_an_expired_receipt_deletes_nothing_and_is_refused(sqs):

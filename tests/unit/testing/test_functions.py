@@ -94,7 +94,7 @@ def test_each_invocation_has_an_id_and_a_context_of_its_own(aws):
 
 
 def test_an_environment_keeps_its_state_and_runs_one_invocation_at_a_time(aws):
-    def start():
+    def start(_environment):
         runs = []
 
         def handler(_event, _context):
@@ -116,7 +116,7 @@ def test_an_environment_keeps_its_state_and_runs_one_invocation_at_a_time(aws):
 
 @pytest.mark.parametrize(("how", "starts"), [(Killed(), 2), (RuntimeError("no"), 1)])
 def test_an_environment_dies_with_its_process_and_outlives_an_exception(aws, how, starts):
-    def start():
+    def start(_environment):
         def handler(event, _context):
             if event["Records"][0]["attributes"]["ApproximateReceiveCount"] == "1":
                 raise how
@@ -133,7 +133,7 @@ def test_an_environment_dies_with_its_process_and_outlives_an_exception(aws, how
 
 
 def test_a_timeout_takes_the_environment_with_it(aws):
-    def start():
+    def start(_environment):
         return lambda *_: aws.clock.advance((function.cold_starts == 1) * timedelta(minutes=1))
 
     queue = aws.queue("q")
@@ -224,4 +224,4 @@ def test_a_function_has_a_handler_or_a_way_to_make_one(aws):
     with pytest.raises(ValueError, match="either"):
         aws.function()
     with pytest.raises(ValueError, match="either"):
-        aws.function(print, start=lambda: print)
+        aws.function(print, start=lambda _: print)

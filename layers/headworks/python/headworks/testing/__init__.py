@@ -4,6 +4,7 @@
 """
 
 from headworks.testing.clock import MovingClock
+from headworks.testing.environment import Environment
 from headworks.testing.execution import Killed
 from headworks.testing.function import Ending, Invocation, SimulatedFunction
 from headworks.testing.mapping import EventSourceMapping, RefusedMapping
@@ -14,6 +15,7 @@ from headworks.testing.sqs.quirks import Quirks
 
 __all__ = [
     "Ending",
+    "Environment",
     "EventSourceMapping",
     "Invocation",
     "Killed",

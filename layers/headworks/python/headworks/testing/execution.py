@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class Killed(BaseException):
     """The process died here.
 
-    Raise it from any place inside a handler (a fake store, a patched client) to have its
-    execution environment die there, as by `os._exit` or for want of memory.  Not an
-    `Exception`, so that no `except Exception` on the way survives it.
+    Raise it from any place in a handler's own thread (a fake store, a patched client) to
+    have its execution environment die there, as by `os._exit` or for want of memory; in
+    another thread call `Environment.die`.  Not an `Exception`, so that no
+    `except Exception` on the way survives it.
     """
 
 
@@ -35,13 +36,8 @@ class Executions:
         self.current: Execution | None = None
         self._unfinished: dict[Execution, None] = {}
 
-    def start(self, code: Callable[[], Any], ended: Callable[[Execution], None], *, limit: datetime) -> None:
-        """Run code until it first lets time pass.
-
-        `ended` is called when its time is up: it returned, raised, or reached the limit
-        and was killed there.
-        """
-        execution = Execution(self, code, ended, limit)
+    def start(self, execution: Execution) -> None:
+        """Run it until it first lets time pass."""
         self._unfinished[execution] = None
         if self.current is None:
             execution.resume()
@@ -60,10 +56,10 @@ class Executions:
 
 
 class Execution:
-    """One thread, its place in virtual time, and what came of it.
+    """One run of code: a thread, its place in virtual time, and what came of it.
 
-    Threads that the code starts itself can't be told apart: the time that they let pass
-    adds up, and everything else catches up when the code's own thread next lets time pass.
+    `ended` is called when its time is up: it returned, raised, died, or reached the limit
+    and was killed there.
     """
 
     def __init__(
@@ -71,11 +67,13 @@ class Execution:
         executions: Executions,
         code: Callable[[], Any],
         ended: Callable[[Execution], None],
+        *,
         limit: datetime,
     ) -> None:
         self.answer: Any = None
         self.error: BaseException | None = None
         self.timed_out = False
+        self.has_died = False
         self._executions = executions
         self._clock = executions.clock
         self._agenda = executions.agenda
@@ -85,6 +83,8 @@ class Execution:
         self._since = self._clock.now()
         self._has_returned = False
         self._is_killed = False
+        # Held by the thread that acts for this execution: one at a time, and in its turn.
+        self._acting = threading.Lock()
         self._turn = _taken_lock()
         self._turn_is_back = _taken_lock()
         self._thread = threading.Thread(target=self._run, daemon=True, name="simulated execution")
@@ -119,30 +119,44 @@ class Execution:
         self._executions.forget(self)
 
     def let_pass(self, step: timedelta) -> None:
-        """Let time pass; called from inside."""
-        self.check()
-        if threading.current_thread() is not self._thread:
-            self._run_ahead(step)
-        elif (due := self._clock.now() + step) > self._since:
-            self._clock.set(self._since)
-            self._next = self._agenda.plan(due, self.resume)
-            self._turn_is_back.release()
-            self._turn.acquire()
+        """Let time pass; called from a thread that is known to be its own, or its code's."""
+        with self._acting:
             self.check()
+            due = self._clock.now() + step
+            if due > self._since:
+                self._clock.set(self._since)
+                self._next = self._agenda.plan(due, self.resume)
+                self._turn_is_back.release()
+                self._turn.acquire()
+                self.check()
 
-    def check(self) -> None:
-        """Raises `Killed` if it is dead: what a dying process still tries has no effect."""
-        if self._is_killed:
-            raise Killed
+    def let_pass_in_any_thread(self, step: timedelta) -> None:
+        """Let time pass; called from a thread that may be another execution's.
 
-    def _run_ahead(self, step: timedelta) -> None:
+        Such a thread can't be made to wait: its time runs ahead, and the others catch up
+        when this execution's own thread next lets time pass.
+        """
+        if threading.current_thread() is self._thread:
+            self.let_pass(step)
+            return
+        self.check()
         if self._clock.now() + step >= self._limit:
             self._clock.set(self._limit)
             raise Killed
         self._clock.set(self._clock.now() + step)
 
+    def check(self) -> None:
+        """Raises `Killed` if it is dead: what a dying process still tries has no effect."""
+        if self._is_killed or self.has_died:
+            raise Killed
+
+    def die(self) -> NoReturn:
+        """End the process that all its threads are in."""
+        self.has_died = True
+        raise Killed
+
     def _plan_end(self) -> None:
-        """Its time is up when its own threads' is, which may have run ahead."""
+        """Its time is up when its threads' is, which may have run ahead."""
         due = self._clock.now()
         self._clock.set(self._since)
         if due > self._since:
@@ -165,8 +179,9 @@ class Execution:
             self.answer = self._code()
         except BaseException as error:  # noqa: BLE001 - whatever ends it is what came of it
             self.error = error
-        self._has_returned = True
-        self._turn_is_back.release()
+        with self._acting:
+            self._has_returned = True
+            self._turn_is_back.release()
 
 
 def _taken_lock() -> threading.Lock:

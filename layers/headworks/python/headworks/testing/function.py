@@ -8,13 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from headworks.testing.events import FakeContext
-from headworks.testing.execution import Killed
+from headworks.testing.execution import Execution, Killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from headworks.testing.execution import Execution, Executions
+    from headworks.testing.environment import Environment
+    from headworks.testing.execution import Executions
 
 DEFAULT_TIMEOUT = timedelta(seconds=3)
 LONGEST_TIMEOUT = timedelta(minutes=15)
@@ -57,28 +58,22 @@ class Invocation:
         return [record["body"] for record in self.records]
 
 
-@dataclass(slots=True, eq=False)
-class _Environment:
-    """What Lambda keeps warm between invocations; it runs one at a time."""
-
-    handler: Callable[[dict[str, Any], Any], Any] | None = None
-
-
 class SimulatedFunction:
     """A handler as Lambda runs it.
 
-    `start` makes the handler of a new execution environment: what importing the
-    function's module does.  `reserved_concurrency` may be changed at any time; 0 throttles
+    `start` makes the handler of an execution environment: what importing the function's
+    module does.  `reserved_concurrency` may be changed at any time; 0 throttles
     every invocation.
     """
 
     def __init__(
         self,
         name: str,
-        start: Callable[[], Callable[[dict[str, Any], Any], Any]],
+        start: Callable[[Environment], Callable[[dict[str, Any], Any], Any]],
         executions: Executions,
-        new_id: Callable[[], str],
         *,
+        new_id: Callable[[], str],
+        new_environment: Callable[[], Environment],
         timeout: timedelta = DEFAULT_TIMEOUT,
         reserved_concurrency: int | None = None,
         log: list[Invocation] | None = None,
@@ -96,7 +91,8 @@ class SimulatedFunction:
         self._executions = executions
         self._clock = executions.clock
         self._new_id = new_id
-        self._idle: list[_Environment] = []
+        self._new_environment = new_environment
+        self._idle: list[Environment] = []
         self._log = log if log is not None else []
 
     def invoke(
@@ -110,24 +106,30 @@ class SimulatedFunction:
         self.invocations.append(invocation)
         self._log.append(invocation)
         self.running += 1
-        environment = self._idle.pop() if self._idle else _Environment()
+        self._run(invocation, self._idle.pop() if self._idle else self._new_environment(), then)
+        return invocation
+
+    def _run(
+        self, invocation: Invocation, environment: Environment, then: Callable[[Invocation], None]
+    ) -> None:
         deadline = invocation.started_at + self.timeout
         context = self._context(invocation, deadline)
 
         def code() -> Any:
             if environment.handler is None:
                 self.cold_starts += 1
-                environment.handler = self._start()
-            return environment.handler(event, context)
+                environment.handler = self._start(environment)
+            return environment.handler(invocation.event, context)
 
         def ended(execution: Execution) -> None:
+            environment.execution = None
             self._end(invocation, execution)
             if invocation.ending in (Ending.ANSWERED, Ending.FAILED):
                 self._idle.append(environment)
             then(invocation)
 
-        self._executions.start(code, ended, limit=deadline)
-        return invocation
+        environment.execution = Execution(self._executions, code, ended, limit=deadline)
+        self._executions.start(environment.execution)
 
     def _context(self, invocation: Invocation, deadline: datetime) -> FakeContext:
         return FakeContext(
@@ -144,12 +146,14 @@ class SimulatedFunction:
         if invocation.ending is Ending.ANSWERED:
             invocation.answer = execution.answer
         elif invocation.ending is not Ending.TIMED_OUT:
-            invocation.error = execution.error
+            invocation.error = execution.error or Killed()
 
 
 def _ending(execution: Execution) -> Ending:
     if execution.timed_out:
         return Ending.TIMED_OUT
+    if execution.has_died:
+        return Ending.DIED
     match execution.error:
         case None:
             return Ending.ANSWERED

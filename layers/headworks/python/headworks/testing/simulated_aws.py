@@ -7,13 +7,14 @@ import threading
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from headworks.errors import HeadworksError
 from headworks.testing.agenda import Agenda
 from headworks.testing.clock import MovingClock
+from headworks.testing.environment import Environment
 from headworks.testing.execution import Executions
 from headworks.testing.function import DEFAULT_TIMEOUT, SimulatedFunction
 from headworks.testing.mapping import NO_WINDOW, EventSourceMapping, MappingSettings
@@ -65,8 +66,10 @@ class SimulatedAws:
         self._executions = Executions(self.clock, self._agenda)
         self._sqs = SqsService(self.clock, self._agenda, self._random, self._new_id, lock)
         self._is_moving = False
+        self._is_open = False
 
     def __enter__(self) -> SimulatedAws:
+        self._is_open = True
         return self
 
     def __exit__(
@@ -124,23 +127,28 @@ class SimulatedAws:
         self,
         handler: Handler | None = None,
         *,
-        start: Callable[[], Handler] | None = None,
+        start: Callable[[Environment], Handler] | None = None,
         name: str = "function",
         timeout: timedelta = DEFAULT_TIMEOUT,
         reserved_concurrency: int | None = None,
     ) -> SimulatedFunction:
-        """Make a function of a handler, or of a `start` that makes the handler of a new execution environment.
+        """Make a function of a handler, or of a `start` that makes the handler of an execution environment.
 
         With `start`, every environment has module state of its own, as on Lambda: warm starts
-        keep it, and it dies with the environment.  A handler that has threads of its own needs that.
+        keep it, and it dies with the environment.  A handler that has threads of its own is
+        made that way, and goes by the environment's clock and client.  Raises
+        `RuntimeError` outside a `with` block, which ends those threads.
         """
         if (handler is None) is (start is None):
             raise ValueError("a function has either a handler or a start")
+        if start is not None and not self._is_open:
+            raise RuntimeError("environments may have threads to end: use the world in a `with` block")
         return SimulatedFunction(
             name,
-            start or (lambda: handler),  # type: ignore[arg-type,return-value]  # one of them is there
+            start or (lambda _: handler),  # type: ignore[arg-type,return-value]  # one of them is there
             self._executions,
-            self._new_id,
+            new_id=self._new_id,
+            new_environment=lambda: Environment(self.clock, partial(sqs_client, self._sqs)),
             timeout=timeout,
             reserved_concurrency=reserved_concurrency,
             log=self.invocations,
@@ -205,7 +213,7 @@ class SimulatedAws:
         declaration: Queue,
         handler: Handler | None = None,
         *,
-        start: Callable[[], Handler] | None = None,
+        start: Callable[[Environment], Handler] | None = None,
         consumer: str | None = None,
     ) -> EventSourceMapping:
         """Have a consumer take its queue of a declaration (`queue_for`), as the stacks deploy it."""
@@ -262,7 +270,7 @@ class SimulatedAws:
             raise ValueError(f"time doesn't pass by {step}")
         execution = self._executions.current
         if execution is not None:
-            execution.let_pass(step)
+            execution.let_pass_in_any_thread(step)
         else:
             self.run_for(step)
 
@@ -284,7 +292,7 @@ class SimulatedAws:
         """Before a handler's call: whatever is due before it, by the handler's own time, happens first."""
         execution = self._executions.current
         if execution is not None:
-            execution.let_pass(NO_TIME)
+            execution.let_pass_in_any_thread(NO_TIME)
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from headworks.testing.sqs.errors import SqsError
@@ -42,9 +43,39 @@ def sqs_client(service: SqsService, before: Callable[[], None]) -> SQSClient:
     `client.meta.events.register("provide-client-params.sqs.SendMessage", fail)`, and loses
     an answer with `after-call.sqs.SendMessage`.
     """
+    client = _new_client()
+
+    def keep_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context[_GIVEN] = params
+
+    def answer(model: Any, context: dict[str, Any], **_: Any) -> tuple[_Http, dict[str, Any]]:
+        before()
+        return _answer(service, model.name, context.pop(_GIVEN))
+
+    client.meta.events.register_last("before-parameter-build.sqs.*", keep_parameters)
+    client.meta.events.register_first("before-call.sqs.*", answer)
+    typed: SQSClient = client
+    return typed
+
+
+def _answer(service: SqsService, operation: str, parameters: dict[str, Any]) -> tuple[_Http, dict[str, Any]]:
+    try:
+        return _response(HTTPStatus.OK, service.call(operation, parameters))
+    except SqsError as error:
+        described = {
+            "Message": error.message,
+            "Code": error.code,
+            "QueryErrorCode": error.shape,
+            "Type": "Sender",
+        }
+        return _response(error.status, {"Error": described, "message": error.message})
+
+
+def _new_client() -> Any:
+    # Here, so that a simulation without a client needs no botocore.
     from botocore.config import Config
 
-    client: Any = _session().create_client(
+    return _session().create_client(
         "sqs",
         region_name=REGION,
         endpoint_url=f"https://sqs.{REGION}.amazonaws.com",
@@ -53,32 +84,10 @@ def sqs_client(service: SqsService, before: Callable[[], None]) -> SQSClient:
         config=Config(proxies={}, user_agent="headworks.testing"),
     )
 
-    def keep_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        context[_GIVEN] = params
-
-    def answer(model: Any, context: dict[str, Any], **_: Any) -> tuple[_Http, dict[str, Any]]:
-        before()
-        try:
-            return _response(200, service.call(model.name, context.pop(_GIVEN)))
-        except SqsError as error:
-            described = {
-                "Message": error.message,
-                "Code": error.code,
-                "QueryErrorCode": error.shape,
-                "Type": "Sender",
-            }
-            return _response(error.status, {"Error": described, "message": error.message})
-
-    client.meta.events.register_last("before-parameter-build.sqs.*", keep_parameters)
-    client.meta.events.register_first("before-call.sqs.*", answer)
-    typed: SQSClient = client
-    return typed
-
 
 @cache
 def _session() -> Session:
     """What makes clients: for the whole process, since it reads long files."""
-    # Here, so that a simulation without a client needs no botocore.
     from botocore.session import Session
 
     return Session(session_vars=_NOTHING_OF_THIS_MACHINE)

@@ -139,24 +139,18 @@ class SimulatedQueue:
         """Take a message, or answer with the earlier one that a FIFO queue takes it for."""
         now = self._pass_time()
         self._check_send(content, group, deduplication_id, delay)
-        scope = group if self.settings.deduplicates_by_group else None
-        if self.settings.is_fifo:
-            deduplication_id = deduplication_id or content.body_sha256
-            if (earlier := self._deduplication.look_up(scope, deduplication_id, now)) is not None:
-                return earlier
         message = StoredMessage(
             id=self._surroundings.new_id(),
             content=content,
             sent_at=now,
             retained_since=now,
-            visible_at=now + (self.settings.delay if delay is None else delay),
+            visible_at=now + (self.settings.delay if delay is None or self.settings.is_fifo else delay),
             group=group,
             deduplication_id=deduplication_id,
-            sequence_number=self._next_sequence_number(),
             trace_header=trace_header,
         )
-        if self.settings.is_fifo and deduplication_id:
-            self._deduplication.remember(scope, deduplication_id, message)
+        if self.settings.is_fifo and (earlier := self._put_in_order(message)) is not None:
+            return earlier
         if not self._is_being_purged(now):
             self._put(message)
         return message
@@ -308,6 +302,17 @@ class SimulatedQueue:
         if delay_seconds:
             raise invalid_value(delay_seconds, "DelaySeconds", _WRONG_TYPE)
 
+    def _put_in_order(self, message: StoredMessage) -> StoredMessage | None:
+        """Number a message, unless it repeats one: then that one."""
+        deduplication_id = message.deduplication_id or message.content.body_sha256
+        scope = message.group if self.settings.deduplicates_by_group else None
+        earlier = self._deduplication.look_up(scope, deduplication_id, message.sent_at)
+        if earlier is None:
+            message.deduplication_id = deduplication_id
+            message.sequence_number = self._next_sequence_number()
+            self._deduplication.remember(scope, deduplication_id, message)
+        return earlier
+
     def _next_sequence_number(self) -> str | None:
         if not self.settings.is_fifo:
             return None
@@ -352,7 +357,7 @@ class SimulatedQueue:
     def _deliver(self, message: StoredMessage, now: datetime, hidden_until: datetime) -> None:
         chance = 0.0 if self.settings.is_fifo else self.quirks.duplicate
         if chance and self._surroundings.random.random() < chance:
-            self._stock.add(dataclasses.replace(message, visible_at=now))
+            self._stock.add(dataclasses.replace(message))
         message.receive_count += 1
         message.first_received_at = message.first_received_at or now
         message.received_at = now

@@ -52,7 +52,7 @@ e2e: setup
 	$(VENV)/bin/pytest tests/e2e -m e2e -n 6 --maxschedchunk 1
 
 conformance: setup ## Hold the simulator's cases against the emulator (minutes of real time)
-	$(VENV)/bin/pytest tests/conformance -m e2e -n 8 --maxschedchunk 1
+	$(VENV)/bin/pytest tests/conformance -m e2e -n 3 --maxschedchunk 1
 
 format: setup ## Format the code
 	$(VENV)/bin/ruff format

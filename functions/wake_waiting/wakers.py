@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from headworks.clock import SystemClock
 from headworks.waking import Waker
-from headworks.wiring import dynamodb_ledger, sqs_broker
+from headworks.wiring import claim_check, dynamodb_ledger, sqs_broker
 
 if TYPE_CHECKING:
     from headworks.settings import Settings
@@ -22,6 +22,7 @@ def wakers(topology: Topology, settings: Settings, log: Log) -> list[Waker]:
             consumer=consumer,
             ledger=dynamodb_ledger(queue, consumer, settings),
             broker=sqs_broker(queue, consumer, settings, log),
+            claim_check=claim_check(queue, settings),
             clock=SystemClock(),
             log=log,
         )

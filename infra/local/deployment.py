@@ -50,6 +50,7 @@ def deploy(workspace: Workspace, *, aws_endpoint_url: str, inbox_url: str, step:
     ):
         deployed()
     outputs = _outputs(aws_endpoint_url, inbox_url, endpoint_urls)
+    _order_topics(clients_of(aws_endpoint_url)("sns"), outputs)
     outputs.write(workspace.outputs)
     return outputs
 
@@ -129,6 +130,14 @@ def _queue_output(queue: Queue, deployed: Mapping[str, str]) -> QueueOutput:
         },
         topic_arn=deployed.get(f"TopicArn{queue.resource_id}"),
     )
+
+
+def _order_topics(sns: Any, outputs: Outputs) -> None:
+    """Make FIFO topics what their templates say: the emulator's CloudFormation forgets it, and drops ordering keys."""
+    for queue in TOPOLOGY.queues:
+        topic_arn = outputs.queues[queue.name].topic_arn
+        if queue.fifo and topic_arn is not None:
+            sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="FifoTopic", AttributeValue="true")
 
 
 def _stack_outputs(cloudformation: Any) -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import math
 from datetime import timedelta
 
+from headworks.telemetry import powertools_counts
 from headworks.upkeep import BURY_CRASHED
 
 
@@ -15,8 +16,6 @@ def test_a_consumer_is_alarmed_for_dead_old_and_too_many_messages(synthesised):
         old = alarm(synthesised, f"{parts.id_}OldestMessage")
         many = alarm(synthesised, f"{parts.id_}InFlight")
 
-        # As `headworks.telemetry.powertools_counts` publishes it.
-        assert dead["Namespace"] == "Headworks"
         assert watched(synthesised, dead) == ("Dead", {"queue": queue.name, "service": parts.name})
         assert (dead["Statistic"], dead["Threshold"], dead["Period"]) == ("Sum", 1, 300)
         assert watched(synthesised, old) == (
@@ -29,6 +28,19 @@ def test_a_consumer_is_alarmed_for_dead_old_and_too_many_messages(synthesised):
             {"QueueName": synthesised.id_of(parts.queue)},
         )
         assert many["Threshold"] == 80_000
+
+
+def test_deaths_are_watched_as_functions_publish_them(synthesised, capsys):
+    for queue, parts in synthesised.consumers():
+        powertools_counts(queue.name, parts.name)({"Dead": 1}, ())
+
+        published = json.loads(capsys.readouterr().out)
+        [metrics] = published["_aws"]["CloudWatchMetrics"]
+        dead = alarm(synthesised, f"{parts.id_}DeadLetters")
+        assert metrics["Namespace"] == dead["Namespace"]
+        assert dead["MetricName"] in {metric["Name"] for metric in metrics["Metrics"]}
+        [dimensions] = metrics["Dimensions"]
+        assert {name: published[name] for name in dimensions} == watched(synthesised, dead)[1]
 
 
 def test_a_dead_letter_queue_that_stays_filled_is_an_alarm_whether_its_messages_hide_or_not(synthesised):

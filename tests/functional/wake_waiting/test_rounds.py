@@ -36,6 +36,7 @@ class Post:
                 consumer=consumer,
                 ledger=self.ledgers[consumer],
                 broker=self.brokers[consumer],
+                claim_check=None,
                 clock=clock,
                 log=log,
             )

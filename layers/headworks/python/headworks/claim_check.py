@@ -57,27 +57,15 @@ class ClaimCheck:
         """
         if message.data_ref is None:
             return message
-        bucket, _, key = message.data_ref.removeprefix("s3://").partition("/")
-        if not message.data_ref.startswith("s3://") or bucket != self._bucket or not key:
-            raise Undecodable(
-                self._queue.name, f"dataref {excerpt(message.data_ref)} isn't in the claim-check bucket"
-            )
-        try:
-            data = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                raise MissingObject(f"{message.data_ref} is gone") from error
-            raise Unavailable("the claim-check bucket", error) from error
-        except BotoCoreError as error:
-            raise Unavailable("the claim-check bucket", error) from error
-        return message.with_data(data)
+        return message.with_data(self._read(message.data_ref))
 
     def keep(self, message: Message[bytes]) -> Message[bytes]:
         """The message with its payload where no lifecycle rule takes it: dead letters and long waits outlive those.
 
         Raises `Unavailable`.  A payload that is gone already stays gone.
         """
-        if message.data_ref is None:
+        kept_already = f"s3://{self._bucket}/{KEPT_PREFIX}"
+        if message.data_ref is None or message.data_ref.startswith(kept_already):
             return message
         key = f"{KEPT_PREFIX}{self._queue.name}/{message.id}"
         source = {"Bucket": self._bucket, "Key": message.data_ref.removeprefix(f"s3://{self._bucket}/")}
@@ -99,6 +87,23 @@ class ClaimCheck:
         except (BotoCoreError, ClientError) as error:
             raise Unavailable("the claim-check bucket", error) from error
         return f"s3://{self._bucket}/{key}"
+
+    def kept_text(self, ref: str) -> str:
+        """What `keep_text` put out of the way.  Raises `MissingObject`, `Unavailable`."""
+        return self._read(ref).decode("utf-8", "surrogatepass")
+
+    def _read(self, ref: str) -> bytes:
+        bucket, _, key = ref.removeprefix("s3://").partition("/")
+        if not ref.startswith("s3://") or bucket != self._bucket or not key:
+            raise Undecodable(self._queue.name, f"dataref {excerpt(ref)} isn't in the claim-check bucket")
+        try:
+            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                raise MissingObject(f"{ref} is gone") from error
+            raise Unavailable("the claim-check bucket", error) from error
+        except BotoCoreError as error:
+            raise Unavailable("the claim-check bucket", error) from error
 
     def _is_too_large(self, message: Message[bytes]) -> bool:
         size = len(message.data) if is_json(message.data_content_type) else len(message.data) * 4 // 3

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from headworks import wiring
 from headworks.batch import Batch, Workshop
-from headworks.brokers.broker import Delivery
+from headworks.brokers.record import delivery_of
 from headworks.call import Call
 from headworks.clock import SystemClock
 from headworks.errors import HeadworksError
@@ -105,7 +105,7 @@ class _Batches:
 
     def _work(self, records: list[dict[str, Any]], remaining: Callable[[], timedelta]) -> frozenset[str]:
         """Run the records, and name those that stay on the queue."""
-        result = Batch(self._workshop, remaining).run([_delivery(record) for record in records])
+        result = Batch(self._workshop, remaining).run([delivery_of(record) for record in records])
         outcomes = Counter(type(each.outcome).__name__ for each in result.settled)
         if result.completions_lost:
             outcomes["CompletionLost"] = result.completions_lost
@@ -133,19 +133,6 @@ class _ConcurrentBatch(BatchProcessor):
         if stays:
             return self.failure_handler(data, (None, None, None))
         return self.success_handler(data, None)
-
-
-def _delivery(record: Mapping[str, Any]) -> Delivery:
-    attributes = record["attributes"]
-    return Delivery(
-        id=record["messageId"],
-        body=record["body"],
-        receipt=record["receiptHandle"],
-        receive_count=int(attributes["ApproximateReceiveCount"]),
-        sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
-        ordering_key=attributes.get("MessageGroupId"),
-        record=record,
-    )
 
 
 def _remaining(context: LambdaContext) -> Callable[[], timedelta]:

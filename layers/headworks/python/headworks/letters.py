@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from headworks.errors import InvalidMessage
+from headworks.errors import InvalidMessage, MissingObject
 from headworks.ledger.ledger import Letter
 from headworks.message import encode
 
@@ -41,6 +42,15 @@ def write_letter(
         sent_at=delivery.sent_at,
         ordering_key=delivery.ordering_key,
     )
+
+
+def whole_letter(claim_check: ClaimCheck | None, letter: Letter) -> Letter:
+    """The letter with its body, wherever that lay.  Raises `MissingObject`, `Unavailable`."""
+    if letter.body_ref is None:
+        return letter
+    if claim_check is None:
+        raise MissingObject(f"{letter.body_ref} is in a bucket, and there is none here")
+    return replace(letter, body=claim_check.kept_text(letter.body_ref), body_ref=None)
 
 
 def _readable(message: Message[bytes]) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from headworks.errors import Unavailable
+from headworks.errors import MissingObject, Unavailable
+from headworks.letters import whole_letter
 from headworks.telemetry import Action
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from headworks.brokers.broker import Broker
+    from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
     from headworks.ledger.ledger import Ledger, Waiting
     from headworks.queue import Queue
@@ -39,6 +41,7 @@ class Waker:
     consumer: str
     ledger: Ledger
     broker: Broker
+    claim_check: ClaimCheck | None
     clock: Clock
     log: Log
 
@@ -69,13 +72,14 @@ class Waker:
             if letter is None:
                 self._tell(Action.TROUBLE, waiting, what="a waiting message has lost its body")
                 return False
+            letter = whole_letter(self.claim_check, letter)
             delay = max(waiting.due - self.clock.now(), NO_DELAY)
             error = self.broker.resend(entry.message_id, letter, delay=delay, sending=waiting.attempt + 1)
             if error is not None:
                 self._tell(Action.NOT_QUEUED, waiting, error_message=error)
                 return False
             self.ledger.woken(waiting)
-        except Unavailable as error:
+        except (Unavailable, MissingObject) as error:
             self._tell(Action.TROUBLE, waiting, what="a waiting message stays for the next look", error=error)
             return False
         self._tell(Action.QUEUED, waiting, delay_seconds=int(delay.total_seconds()) or None)

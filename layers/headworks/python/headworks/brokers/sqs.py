@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,8 @@ class SqsBroker:
         return new_entry(self._queue, message, body="MessageBody", most_bytes=MAX_MESSAGE_BYTES)
 
     def _checked_delay(self, delay: timedelta) -> int:
-        seconds = int(delay.total_seconds())
+        # Whole seconds, and never early.
+        seconds = math.ceil(delay.total_seconds())
         if not 0 <= seconds <= MAX_DELAY_SECONDS:
             raise InvalidMessage(
                 f"{self._queue.name}: a delay of {seconds} s is outside 0 to {MAX_DELAY_SECONDS}"

@@ -471,6 +471,45 @@ def test_a_cancelled_task_is_a_failed_attempt():
     assert isinstance(stand.outcomes[0], outcome.Retry)
 
 
+def test_a_handler_that_asks_to_exit_has_failed_its_attempt():
+    def handle(_message):
+        raise SystemExit(3)
+
+    stand = Stand(handle)
+
+    assert stand.receive(record("m")) == ["m"]
+    assert stand.ledger.items["m"].history[0].error == "the handler asked to exit with 3"
+
+
+class Unforeseen(BaseException):
+    """What no boundary catches."""
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_delivery_that_comes_to_no_outcome_is_handed_out_again(fifo):
+    def handle(message):
+        if message.data.customer == "a1":
+            raise Unforeseen
+
+    stand = Stand(handle, fifo=fifo)
+
+    kept = stand.receive(*(ordered(f"{key}{n}", key) for n in range(3) for key in "ab"))
+
+    assert sorted(kept) == (["a1", "a2"] if fifo else ["a1"])
+    assert Action.TROUBLE in stand.log.actions
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_store_that_fails_in_a_way_of_its_own_loses_nothing(fifo):
+    class Broken(MemoryLedger):
+        def retry(self, lease, failure, *, due):
+            raise ZeroDivisionError
+
+    stand = Stand(failing_for("a0"), ledger=Broken, fifo=fifo)
+
+    assert stand.receive(ordered("a0", "a"), ordered("b0", "b")) == ["a0"]
+
+
 def test_failures_are_reported_in_the_order_of_the_batch():
     names = [f"m{n}" for n in range(10)]
 

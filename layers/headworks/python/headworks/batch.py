@@ -96,11 +96,24 @@ class Batch:
             self._run_suspect(*self._suspects.pop(0))
             kept |= self._settle(first, explicitly=True)
         return Result(
-            kept=kept,
+            kept=kept | self._unsettled(deliveries),
             settled=tuple(self._settled),
             durations_ms=tuple(self._durations),
             completions_lost=self._lost,
         )
+
+    def _unsettled(self, deliveries: Sequence[Delivery]) -> frozenset[str]:
+        """Deliveries that came to no outcome, since a worker ended in a way that nobody thought of: they come back."""
+        settled = {each.delivery.id for each in self._settled}
+        lost = [delivery for delivery in deliveries if delivery.id not in settled]
+        for delivery in lost:
+            self._shop.log(
+                Action.TROUBLE,
+                what="a delivery came to no outcome, and is handed out again",
+                queue=self._shop.queue.name,
+                message_id=delivery.id,
+            )
+        return frozenset(delivery.id for delivery in lost)
 
     def _run_unordered(self, deliveries: Sequence[Delivery]) -> None:
         firsts: dict[str, Opened] = {}
@@ -153,6 +166,10 @@ class Batch:
         def worker() -> None:
             try:
                 work()
+            except Exception as error:  # noqa: BLE001 - what it was working on stays on the queue
+                self._shop.log(
+                    Action.TROUBLE, what="a worker failed", queue=self._shop.queue.name, error=error
+                )
             finally:
                 self._ends.put(_Over())
 

@@ -231,6 +231,8 @@ class Processing:
             self._run(whole.with_data(payload), context)
         except CancelledError as error:
             return Cancelled(str(error) or "the handler was cancelled")
+        except SystemExit as error:
+            return Exited(f"the handler asked to exit with {error.code!r}")
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is its outcome
             return error
         return None
@@ -279,3 +281,7 @@ class Processing:
 
 class Cancelled(Exception):
     """A handler's task was cancelled, at its deadline or by itself: a failed attempt like any other."""
+
+
+class Exited(Exception):
+    """A handler called `sys.exit()`: a failed attempt like any other; in a thread it ends no process."""

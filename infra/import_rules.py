@@ -16,6 +16,7 @@ CLIENTS = ("boto3", "botocore", "redis", "urllib3", "aws_lambda_powertools")
 PURE = (
     "pipeline",
     "headworks.message",
+    "headworks.naming",
     "headworks.payload",
     "headworks.queue",
     "headworks.retry",

@@ -12,8 +12,8 @@ from aws_cdk.aws_apigateway import AccessLogFormat
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from headworks.naming import resource_id
 from infra.acknowledgments import acknowledge
-from infra.constructs.naming import construct_id
 
 if TYPE_CHECKING:
     from headworks.edge import Edge
@@ -83,7 +83,7 @@ class EdgeApi(Construct):
             path=path,
             methods=[apigateway.HttpMethod[method]],
             integration=HttpLambdaIntegration(
-                construct_id(edge.function), handler.function, scope_permission_to_route=True
+                resource_id(edge.function), handler.function, scope_permission_to_route=True
             ),
         )
         acknowledge(

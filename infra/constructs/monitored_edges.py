@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from headworks.naming import resource_id
 from infra.constructs.monitored_consumer import ALARM_PERIOD, MINUTE
-from infra.constructs.naming import construct_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class MonitoredEdges:
         )
         for name, function in self._functions.items():
             topic.alarm(
-                f"{construct_id(name)}Errors",
+                f"{resource_id(name)}Errors",
                 metric=function.metric_errors(statistic="Sum", period=ALARM_PERIOD),
                 at_least=1,
                 sentence=f"{name} crashed or ran out of time, so a sender got no answer and will send again. "

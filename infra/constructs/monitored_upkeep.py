@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from headworks.naming import resource_id
 from headworks.upkeep import BURY_CRASHED, WAKE_WAITING
 from infra.constructs.monitored_consumer import ALARM_PERIOD, MINUTE
-from infra.constructs.naming import construct_id
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -28,21 +28,21 @@ class MonitoredUpkeep:
     def raise_alarms(self, topic: AlarmTopic) -> None:
         """Alarm on errors, and on rounds that aren't made."""
         topic.alarm(
-            f"{construct_id(BURY_CRASHED.function)}Errors",
+            f"{resource_id(BURY_CRASHED.function)}Errors",
             metric=self._bury_crashed.metric_errors(statistic="Sum", period=ALARM_PERIOD),
             at_least=1,
             sentence=f"{BURY_CRASHED.function} crashed or ran out of time: what SQS gave up on stays in the dead-letter "
             "queues, and in no list. Read the last lines of its log first.",
         )
         topic.alarm(
-            f"{construct_id(WAKE_WAITING.function)}Errors",
+            f"{resource_id(WAKE_WAITING.function)}Errors",
             metric=self._wake_waiting.metric_errors(statistic="Sum", period=ALARM_PERIOD),
             at_least=1,
             sentence=f"{WAKE_WAITING.function} couldn't wake all that is due: long retries and delayed messages come "
             "late. The next round tries again by itself; if the alarm stays, read its lines `trouble` first.",
         )
         topic.alarm_on_silence(
-            f"{construct_id(WAKE_WAITING.function)}Silent",
+            f"{resource_id(WAKE_WAITING.function)}Silent",
             metric=self._wake_waiting.metric_invocations(statistic="Sum", period=ALARM_PERIOD),
             periods=SILENT_PERIODS,
             sentence=f"{WAKE_WAITING.function} isn't started any more: long retries and delayed messages don't come "

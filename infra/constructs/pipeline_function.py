@@ -9,9 +9,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from headworks.naming import resource_id
 from headworks.settings import SERVICE_NAME
 from infra.acknowledgments import acknowledge
-from infra.constructs.naming import construct_id, seconds
+from infra.constructs.naming import seconds
 from infra.deployment import RUNTIME
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class PipelineFunction(Construct):
         layers: PipelineLayers,
         deployment: Deployment,
     ) -> None:
-        super().__init__(scope, construct_id(package))
+        super().__init__(scope, resource_id(package))
         self.package = package
         log_group = logs.LogGroup(
             self, "Logs", retention=deployment.log_retention, removal_policy=deployment.removal_policy

@@ -9,8 +9,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.aws_sns_subscriptions import SqsSubscription
 from constructs import Construct
 
+from headworks.naming import resource_id
 from infra.constructs.consumer_queue import ConsumerQueue
-from infra.constructs.naming import construct_id
 
 if TYPE_CHECKING:
     from aws_cdk import RemovalPolicy
@@ -33,7 +33,7 @@ class PipelineQueue(Construct):
         self.declaration = declaration
         self.consumers = {
             consumer: ConsumerQueue(
-                self, construct_id(consumer), declaration=declaration, removal_policy=removal_policy
+                self, resource_id(consumer), declaration=declaration, removal_policy=removal_policy
             )
             for consumer in declaration.consumers
         }

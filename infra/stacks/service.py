@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aws_cdk import Annotations, CfnOutput, Stack
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from headworks.topology import Topology
     from infra.deployment import Deployment
     from infra.stacks.storage import HeadworksStorage
+
+_Upkeep = TypeVar("_Upkeep", BuryCrashedFunction, WakeWaitingFunction)
 
 
 class HeadworksService(Stack):
@@ -151,28 +153,23 @@ class HeadworksService(Stack):
             self._storage.claim_check.grant_check_in(function, queue)
 
     def _bury_crashed(self) -> BuryCrashedFunction:
-        function = BuryCrashedFunction(
-            self,
-            queues=self._storage.queues.values(),
-            layers=self._layers,
-            deployment=self._deployment,
-        )
-        self._tell_stores(function)
-        self._storage.ledger.grant_entries(function.function)
+        function = self._upkeep(BuryCrashedFunction)
         self._storage.claim_check.grant_keep(function)
         return function
 
     def _wake_waiting(self) -> WakeWaitingFunction:
-        function = WakeWaitingFunction(
-            self,
-            queues=self._storage.queues.values(),
-            layers=self._layers,
-            deployment=self._deployment,
+        function = self._upkeep(WakeWaitingFunction)
+        self._storage.ledger.grant_lists(function.function)
+        self._storage.claim_check.grant_kept(function)
+        return function
+
+    def _upkeep(self, kind: type[_Upkeep]) -> _Upkeep:
+        """A function that looks after every queue, by the ledger."""
+        function = kind(
+            self, queues=self._storage.queues.values(), layers=self._layers, deployment=self._deployment
         )
         self._tell_stores(function)
         self._storage.ledger.grant_entries(function.function)
-        self._storage.ledger.grant_lists(function.function)
-        self._storage.claim_check.grant_kept(function)
         return function
 
     def _give_tables(self) -> None:

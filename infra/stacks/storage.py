@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Stack
 
+from headworks.naming import resource_id
 from infra.constructs.claim_check_bucket import ClaimCheckBucket
 from infra.constructs.item_table import ItemTable, LedgerTable
-from infra.constructs.naming import construct_id
 from infra.constructs.pipeline_queue import PipelineQueue
 from infra.constructs.signing_secret import SigningSecret
 
@@ -80,7 +80,7 @@ class HeadworksStorage(Stack):
         for table in self._topology.tables:
             outputs[f"Table{table.resource_id}"] = self.tables[table.name].table.table_name
         for name, source in self.source_secrets.items():
-            outputs[f"SourceSecret{construct_id(name)}"] = source.secret.secret_arn
+            outputs[f"SourceSecret{resource_id(name)}"] = source.secret.secret_arn
         for name, endpoint in self.endpoint_secrets.items():
-            outputs[f"EndpointSecret{construct_id(name)}"] = endpoint.secret.secret_arn
+            outputs[f"EndpointSecret{resource_id(name)}"] = endpoint.secret.secret_arn
         return outputs

@@ -11,8 +11,8 @@ import pytest
 
 from headworks.claim_check import KEPT_PREFIX
 from headworks.ledger import layout
+from headworks.naming import resource_id
 from headworks.upkeep import BURY_CRASHED
-from infra.constructs.naming import construct_id
 from infra.constructs.pipeline_queue import PipelineQueue
 from infra.constructs.queue_service import SeveralConsumers
 
@@ -237,7 +237,7 @@ def test_outputs_lead_to_every_part(synthesised):
         *(f"DeadLetterQueueUrl{parts.id_}" for _, parts in synthesised.consumers()),
         *(f"TopicArn{queue.resource_id}" for queue, _ in synthesised.topics()),
         *(f"Table{table.resource_id}" for table in topology.tables),
-        *(f"SourceSecret{construct_id(source.name)}" for source in topology.sources),
+        *(f"SourceSecret{resource_id(source.name)}" for source in topology.sources),
         *(f"EndpointSecret{endpoint.resource_id}" for endpoint in topology.endpoints),
     }
 

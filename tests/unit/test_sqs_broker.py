@@ -230,7 +230,7 @@ def test_a_message_over_a_mebibyte_is_refused_before_anything_is_sent():
 
 def settled(name, verdict, body="{}"):
     delivery = Delivery(id=name, body=body, receipt=name, receive_count=3, sent_at=NEW_YEAR)
-    return Settled(delivery=delivery, outcome=verdict, attempt=3)
+    return Settled(delivery=delivery, outcome=verdict)
 
 
 def test_waits_are_set_to_the_second():

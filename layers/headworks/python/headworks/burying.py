@@ -13,8 +13,8 @@ from headworks import outcome
 from headworks.errors import Unavailable, Undecodable
 from headworks.ledger.ledger import Entry, Failure, State
 from headworks.letters import write_letter
-from headworks.message import Carrier, decode
 from headworks.outcome import Reason
+from headworks.processing import message_in
 from headworks.retry import deferral
 from headworks.telemetry import Action
 
@@ -62,16 +62,10 @@ class Undertaker:
         return outcome.Dead(reason=reason)
 
     def _read(self, delivery: Delivery) -> tuple[Message[bytes] | None, Entry]:
-        carrier = Carrier(
-            queue=self.queue.name,
-            id=delivery.id,
-            sent_at=delivery.sent_at,
-            ordering_key=delivery.ordering_key,
-        )
         try:
-            message = decode(delivery.body, carrier=carrier, key_path=self.queue.key_path)
+            message = message_in(delivery, self.queue)
         except Undecodable:
-            return None, Entry(key=delivery.id, message_id=delivery.id, type="", source=self.queue.name)
+            return None, Entry.unread(delivery.id, self.queue.name)
         return message, Entry.of(message)
 
     def _epitaph(self, delivery: Delivery, message: Message[bytes] | None) -> tuple[Reason, Failure | None]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from headworks.errors import MissingObject, Unavailable, Undecodable, excerpt
+from headworks.errors import MissingObject, Undecodable, excerpt
 from headworks.message import is_json
+from headworks.stores import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Bodies under this prefix stay until their dead letter is dealt with.
 KEPT_PREFIX = "kept/"
+
+BUCKET = "the claim-check bucket"
 
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 
@@ -40,12 +43,10 @@ class ClaimCheck:
         if not self._is_too_large(message):
             return message
         key = f"{self._queue.body_prefix}{self._queue.name}/{message.id}"
-        try:
+        with asking(BUCKET):
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=message.data, ContentType=message.data_content_type
             )
-        except (BotoCoreError, ClientError) as error:
-            raise Unavailable("the claim-check bucket", error) from error
         return msgspec.structs.replace(message, data=b"", data_ref=f"s3://{self._bucket}/{key}")
 
     def check_out(self, message: Message[bytes]) -> Message[bytes]:
@@ -70,22 +71,17 @@ class ClaimCheck:
         key = f"{KEPT_PREFIX}{self._queue.name}/{message.id}"
         source = {"Bucket": self._bucket, "Key": message.data_ref.removeprefix(f"s3://{self._bucket}/")}
         try:
-            self._client.copy_object(Bucket=self._bucket, Key=key, CopySource=source)  # type: ignore[arg-type]  # a dict will do
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                return message
-            raise Unavailable("the claim-check bucket", error) from error
-        except BotoCoreError as error:
-            raise Unavailable("the claim-check bucket", error) from error
+            with asking(BUCKET, answers=_MISSING):
+                self._client.copy_object(Bucket=self._bucket, Key=key, CopySource=source)  # type: ignore[arg-type]  # a dict will do
+        except ClientError:
+            return message
         return msgspec.structs.replace(message, data_ref=f"s3://{self._bucket}/{key}")
 
     def keep_text(self, name: str, text: str) -> str:
         """A body as it came, out of the way; its address.  Raises `Unavailable`."""
         key = f"{KEPT_PREFIX}{self._queue.name}/{name}.txt"
-        try:
+        with asking(BUCKET):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=text.encode("utf-8", "surrogatepass"))
-        except (BotoCoreError, ClientError) as error:
-            raise Unavailable("the claim-check bucket", error) from error
         return f"s3://{self._bucket}/{key}"
 
     def kept_text(self, ref: str) -> str:
@@ -97,13 +93,10 @@ class ClaimCheck:
         if not ref.startswith("s3://") or bucket != self._bucket or not key:
             raise Undecodable(self._queue.name, f"dataref {excerpt(ref)} isn't in the claim-check bucket")
         try:
-            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            with asking(BUCKET, answers=_MISSING):
+                return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                raise MissingObject(f"{ref} is gone") from error
-            raise Unavailable("the claim-check bucket", error) from error
-        except BotoCoreError as error:
-            raise Unavailable("the claim-check bucket", error) from error
+            raise MissingObject(f"{ref} is gone") from error
 
     def _is_too_large(self, message: Message[bytes]) -> bool:
         size = len(message.data) if is_json(message.data_content_type) else len(message.data) * 4 // 3

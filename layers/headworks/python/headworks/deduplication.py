@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from headworks.chunks import chunks
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
+from headworks.stores import asking
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 MOST_READS = 100
 MOST_WRITES = 25
 ROUNDS = 3
+TABLE = "the deduplication table"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +88,8 @@ class DynamoDBDeduplication:
             self._put([{"PutRequest": {"Item": self._item(key, accepted[key])}} for key in some])
 
     def forget(self, key: str) -> None:
-        try:
+        with asking(TABLE):
             self._client.delete_item(TableName=self._table, Key={"id": {"S": self._id(key)}})
-        except (BotoCoreError, ClientError) as error:
-            raise Unavailable("the deduplication table", error) from error
 
     def _item(self, key: str, remembered: Remembered) -> dict[str, Any]:
         now = self._clock.now()
@@ -113,24 +111,20 @@ class DynamoDBDeduplication:
         items: list[Any] = []
         pending: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
         for _ in range(ROUNDS):
-            try:
+            with asking(TABLE):
                 answer = self._client.batch_get_item(RequestItems=pending)
-            except (BotoCoreError, ClientError) as error:
-                raise Unavailable("the deduplication table", error) from error
             items += answer["Responses"].get(self._table, [])
             pending = answer.get("UnprocessedKeys")
             if not pending:
                 return items
-        raise Unavailable("the deduplication table", "reads are throttled")
+        raise Unavailable(TABLE, "reads are throttled")
 
     def _put(self, requests: list[Any]) -> None:
         pending: Any = {self._table: requests}
         for _ in range(ROUNDS):
-            try:
+            with asking(TABLE):
                 answer = self._client.batch_write_item(RequestItems=pending)
-            except (BotoCoreError, ClientError) as error:
-                raise Unavailable("the deduplication table", error) from error
             pending = answer.get("UnprocessedItems")
             if not pending:
                 return
-        raise Unavailable("the deduplication table", "writes are throttled")
+        raise Unavailable(TABLE, "writes are throttled")

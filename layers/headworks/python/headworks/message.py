@@ -208,7 +208,6 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     sent_at: datetime
     ordering_key: str | None = None
-    trace_header: str | None = None
 
 
 def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:

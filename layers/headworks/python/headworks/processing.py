@@ -86,17 +86,11 @@ class Processing:
 
     def open(self, delivery: Delivery) -> Opened | Settled:
         """Read a delivery.  One that can't be read, or came too late, is dead and was never run."""
-        carrier = Carrier(
-            queue=self._queue.name,
-            id=delivery.id,
-            sent_at=delivery.sent_at,
-            ordering_key=delivery.ordering_key,
-        )
         try:
-            message = decode(delivery.body, carrier=carrier, key_path=self._queue.key_path)
+            message = message_in(delivery, self._queue)
         except Undecodable as error:
-            nameless = Entry(key=delivery.id, message_id=delivery.id, type="", source=self._queue.name)
-            return self._bury_unrun(delivery, None, nameless, Reason.UNDECODABLE, error)
+            unread = Entry.unread(delivery.id, self._queue.name)
+            return self._bury_unrun(delivery, None, unread, Reason.UNDECODABLE, error)
         if message.is_expired(self._clock.now()):
             return self._bury_unrun(delivery, message, Entry.of(message), Reason.EXPIRED, None)
         return Opened(delivery=delivery, message=message)
@@ -262,7 +256,7 @@ class Processing:
                 self._tell(Action.DEFERRED, delivery, message, after_seconds=seconds, why=why, **fields)
             case outcome.Dead(reason=reason, error=error):
                 self._tell(Action.DEAD, delivery, message, reason=str(reason), error=error, **fields)
-        return Settled(delivery=delivery, outcome=verdict, message=message, attempt=fields.get("attempt", 0))
+        return Settled(delivery=delivery, outcome=verdict, message=message)
 
     def _tell(
         self, action: Action, delivery: Delivery, message: Message[bytes] | None, **fields: Any
@@ -277,6 +271,14 @@ class Processing:
             traceparent=message.traceparent if message else None,
             **fields,
         )
+
+
+def message_in(delivery: Delivery, queue: Queue) -> Message[bytes]:
+    """The message that a delivery brings.  Raises `Undecodable`."""
+    carrier = Carrier(
+        queue=queue.name, id=delivery.id, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key
+    )
+    return decode(delivery.body, carrier=carrier, key_path=queue.key_path)
 
 
 class Cancelled(Exception):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
+from headworks import naming
 from headworks.errors import InvalidQueue, excerpt
 from headworks.retry import RetryPolicy
 
@@ -34,7 +35,6 @@ MIN_DEFERRALS_PER_ATTEMPT = 5
 LONGEST_WAIT_IN_QUEUE = timedelta(seconds=60)
 QUEUE_RETENTION = timedelta(days=12)
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FUNCTION = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
@@ -140,37 +140,32 @@ class Queue:
     @property
     def topic_variable(self) -> str:
         """The environment variable that holds the ARN of the topic of a queue with several consumers."""
-        return f"TOPIC_ARN_{self._upper_name}"
+        return naming.variable("TOPIC_ARN", self.name)
 
     def url_variable(self, consumer: str) -> str:
         """The environment variable that holds the URL of the queue that this consumer takes from."""
-        return f"QUEUE_URL_{self._upper_name_of(consumer)}"
+        return naming.variable("QUEUE_URL", self._name_of(consumer))
 
     def dead_letter_url_variable(self, consumer: str) -> str:
         """The environment variable that holds the URL of this consumer's dead-letter queue."""
-        return f"DEAD_LETTER_QUEUE_URL_{self._upper_name_of(consumer)}"
+        return naming.variable("DEAD_LETTER_QUEUE_URL", self._name_of(consumer))
 
     def resource_id_of(self, consumer: str) -> str:
         """This consumer's own queue as CDK construct ids are written."""
-        if not self.is_fanned_out:
-            return self.resource_id
-        return self.resource_id + "".join(part.capitalize() for part in consumer.split("_"))
+        return naming.resource_id(self._name_of(consumer))
 
     @property
     def resource_id(self) -> str:
         """The queue's name as CDK construct ids are written."""
-        return "".join(part.capitalize() for part in self.name.split("-"))
+        return naming.resource_id(self.name)
 
-    @property
-    def _upper_name(self) -> str:
-        return self.name.replace("-", "_").upper()
-
-    def _upper_name_of(self, consumer: str) -> str:
-        return f"{self._upper_name}__{consumer.upper()}" if self.is_fanned_out else self._upper_name
+    def _name_of(self, consumer: str) -> str:
+        """This consumer's own queue: the only one's is the queue itself."""
+        return f"{self.name}__{consumer}" if self.is_fanned_out else self.name
 
 
 def _check_names(queue: Queue) -> None:
-    if not _NAME.fullmatch(queue.name) or len(queue.name) > 60:
+    if not naming.is_name(queue.name) or len(queue.name) > 60:
         raise InvalidQueue(
             f"{excerpt(queue.name)} isn't a queue's name: lower-case words joined by hyphens, at most 60 characters"
         )

@@ -51,7 +51,6 @@ class Settled:
     delivery: Delivery
     outcome: Outcome
     message: Message[Any] | None = None
-    attempt: int = 0
 
 
 class Sender(Protocol):

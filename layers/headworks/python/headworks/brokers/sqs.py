@@ -15,7 +15,7 @@ from headworks.brokers.sending import MOST_ENTRIES, Sending, deduplication_id, g
 from headworks.chunks import chunks
 from headworks.errors import InvalidMessage
 from headworks.queue import MAX_MESSAGE_BYTES
-from headworks.telemetry import Action
+from headworks.telemetry import LONGEST_ERROR, Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # SendMessage: DelaySeconds.
 MAX_DELAY_SECONDS = 900
-LONGEST_ERROR = 1000
 
 # What SQS refuses in a body or an attribute: all but these may travel (SendMessage, MessageBody).
 _REFUSED = re.compile("[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

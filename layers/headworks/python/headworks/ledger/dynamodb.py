@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from headworks.chunks import chunks
 from headworks.clock import SystemClock
@@ -19,9 +18,10 @@ from headworks.ledger.fenced import FencedPersistenceLayer, condition_met
 from headworks.ledger.item import CLOCK_SLACK, Item, bounded
 from headworks.ledger.layout import milliseconds, number, seconds, string
 from headworks.ledger.ledger import Lease, State, Waiting
+from headworks.stores import asking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from headworks.outcome import Reason
     from headworks.queue import Queue
 
+LEDGER = "the ledger"
 # BatchExecuteStatement takes 25 statements, all reads or all writes, no item twice.
 MOST_STATEMENTS = 25
 CALLS_AT_ONCE = 8
@@ -78,7 +79,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         leases = [Lease(entry=entry, owner=owner, attempt=1, ends=now + lasts) for entry in entries]
         codes = self._execute([self._insert(lease, now) for lease in leases])
         existing = [index for index, code in enumerate(codes) if code == "DuplicateItem"]
-        with _store_trouble():
+        with asking(LEDGER):
             found = dict(
                 zip(
                     existing,
@@ -95,10 +96,10 @@ class DynamoDBLedger(FencedPersistenceLayer):
         now = self._clock.now()
         lease = Lease(entry=suspect.entry, owner=uuid4().hex, attempt=suspect.attempt + 1, ends=now + lasts)
         values = {":dead_owner": string(suspect.owner), ":now": milliseconds(now), ":crashes": number(1)}
-        with _store_trouble():
+        with asking(LEDGER):
             answer = self._start(lease, now, _DIED, values)
         if answer is None:
-            raise Unavailable("the ledger", f"the item of {suspect.entry.message_id} is gone")
+            raise Unavailable(LEDGER, f"the item of {suspect.entry.message_id} is gone")
         return answer
 
     def complete(self, leases: Sequence[Lease]) -> list[bool | None]:
@@ -109,19 +110,19 @@ class DynamoDBLedger(FencedPersistenceLayer):
         ]
 
     def retry(self, lease: Lease, failure: Failure, *, due: datetime) -> bool:
-        with _store_trouble():
+        with asking(LEDGER):
             update = self._end(lease, State.RETRYING, failure, {"due": milliseconds(due)}, listed_at=due)
         return update.changed or update.is_echo_of(lease, State.RETRYING)
 
     def wait(self, lease: Lease, failure: Failure, letter: Letter, *, due: datetime) -> bool:
-        with _store_trouble():
+        with asking(LEDGER):
             self._keep(lease.entry, letter, until=due + self._remembered_for)
             update = self._end(lease, State.WAITING, failure, {"due": milliseconds(due)}, listed_at=due)
         return update.changed or update.is_echo_of(lease, State.WAITING)
 
     def release(self, lease: Lease, *, due: datetime) -> bool:
         identity = self.identity(lease.entry.key)
-        with _store_trouble():
+        with asking(LEDGER):
             if lease.attempt == 1 and not lease.history:
                 return self._delete(identity, _MINE, self._fence(lease))
             values = {
@@ -148,7 +149,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         failure: Failure | None,
         holder: Lease | Suspect | None = None,
     ) -> State:
-        with _store_trouble():
+        with asking(LEDGER):
             self._keep(entry, letter, until=None)
             now = self._clock.now()
             told = self._epitaph(reason, failure, now)
@@ -163,7 +164,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         identity = self.identity(entry.key)
         item = layout.held(identity, entry, now=now, due=due, forgotten=forgotten)
         item |= layout.listing(State.WAITING, self._list, entry.key, due)
-        with _store_trouble():
+        with asking(LEDGER):
             self._keep(entry, letter, until=forgotten)
             try:
                 self.client.put_item(
@@ -179,7 +180,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         return True
 
     def waiting(self, *, due_before: datetime, limit: int) -> list[Waiting]:
-        with _store_trouble():
+        with asking(LEDGER):
             shards = self._calls.map(
                 lambda shard: self._waiting_in(shard, due_before, limit), range(layout.SHARDS)
             )
@@ -187,7 +188,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         return sorted(found, key=lambda each: each.due)[:limit]
 
     def letter(self, entry: Entry) -> Letter | None:
-        with _store_trouble():
+        with asking(LEDGER):
             key = {"id": string(layout.body_id(self.identity(entry.key)))}
             item = self.client.get_item(TableName=self.table_name, Key=key, ConsistentRead=True).get("Item")
         return layout.read_letter(item) if item else None
@@ -202,13 +203,13 @@ class DynamoDBLedger(FencedPersistenceLayer):
             ],
         }
         expression = "SET #state = :retrying, #listed = :listed"
-        with _store_trouble():
+        with asking(LEDGER):
             identity = self.identity(waiting.entry.key)
             return self._update(identity, expression, "#state = :waiting AND #due = :due", values).changed
 
     def cancel(self, key: str) -> bool:
         condition = "#state = :waiting AND #attempt = :none"
-        with _store_trouble():
+        with asking(LEDGER):
             return self._delete(
                 self.identity(key), condition, {":waiting": string(State.WAITING), ":none": number(0)}
             )
@@ -235,7 +236,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
     def _execute(self, statements: Sequence[dict[str, Any]]) -> list[str | None]:
         """Each statement's error code, or none, in the order of the input: HTTP 200 says nothing of them."""
         calls = list(chunks(statements, MOST_STATEMENTS))
-        with _store_trouble():
+        with asking(LEDGER):
             answers = [self._call(calls[0])] if len(calls) == 1 else list(self._calls.map(self._call, calls))
         return [code for answer in answers for code in answer]
 
@@ -428,11 +429,3 @@ class _Update:
 def _names(expression: str) -> dict[str, str]:
     """The attribute that each `#placeholder` stands for: its own name."""
     return {placeholder: placeholder[1:] for placeholder in _PLACEHOLDER.findall(expression)}
-
-
-@contextmanager
-def _store_trouble() -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise Unavailable("the ledger", error) from error

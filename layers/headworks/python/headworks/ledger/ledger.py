@@ -52,6 +52,11 @@ class Entry:
             tenant=message.tenant,
         )
 
+    @classmethod
+    def unread(cls, delivery_id: str, queue: str) -> Entry:
+        """What the ledger keeps of a body that can't be read: the transport's own name for it."""
+        return cls(key=delivery_id, message_id=delivery_id, type="", source=queue)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from headworks.errors import InvalidDeclaration, excerpt
+from headworks import naming
+from headworks.errors import InvalidDeclaration
 from headworks.outbound.errors import AddressRefused
 from headworks.outbound.target import parse_target
-
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +26,7 @@ class Endpoint:
     response_limit_bytes: int = 16 * 1024
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise InvalidDeclaration(
-                f"{excerpt(self.name)} isn't an endpoint's name: lower-case words joined by hyphens"
-            )
+        naming.check_name(self.name, "an endpoint's")
         if self.url is not None:
             self._check_url(self.url)
         if self.timeout <= timedelta(0):
@@ -40,12 +35,12 @@ class Endpoint:
     @property
     def url_variable(self) -> str:
         """The environment variable that holds the URL that this deployment gives."""
-        return f"ENDPOINT_URL_{self._upper_name}"
+        return naming.variable("ENDPOINT_URL", self.name)
 
     @property
     def secret_variable(self) -> str:
         """The environment variable that names the signing secret of this endpoint in Secrets Manager."""
-        return f"ENDPOINT_SECRET_{self._upper_name}"
+        return naming.variable("ENDPOINT_SECRET", self.name)
 
     @property
     def context_key(self) -> str:
@@ -55,14 +50,10 @@ class Endpoint:
     @property
     def resource_id(self) -> str:
         """The endpoint's name as CDK construct ids are written."""
-        return "".join(part.capitalize() for part in self.name.split("-"))
+        return naming.resource_id(self.name)
 
     def _check_url(self, url: str) -> None:
         try:
             parse_target(url)
         except AddressRefused as error:
             raise InvalidDeclaration(f"endpoint {self.name}: {error}") from error
-
-    @property
-    def _upper_name(self) -> str:
-        return self.name.replace("-", "_").upper()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from headworks.errors import InvalidDeclaration, excerpt
-
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+from headworks import naming
+from headworks.errors import InvalidDeclaration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +47,7 @@ class Source:
     tolerance: timedelta = timedelta(minutes=5)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise InvalidDeclaration(
-                f"{excerpt(self.name)} isn't a source's name: lower-case words joined by hyphens"
-            )
+        naming.check_name(self.name, "a source's")
         if self.tolerance <= timedelta(0):
             raise InvalidDeclaration(f"{self.name}: a tolerance of {self.tolerance} refuses every event")
 
@@ -64,12 +59,12 @@ class Source:
     @property
     def resource_id(self) -> str:
         """The source's name as CDK construct ids are written."""
-        return "".join(part.capitalize() for part in self.name.split("-"))
+        return naming.resource_id(self.name)
 
     @property
     def secret_variable(self) -> str:
         """The environment variable that names the secret of this source in Secrets Manager."""
-        return f"SOURCE_SECRET_{self.name.replace('-', '_').upper()}"
+        return naming.variable("SOURCE_SECRET", self.name)
 
 
 def stripe(name: str = "stripe", *, tolerance: timedelta = timedelta(minutes=5)) -> Source:

@@ -211,7 +211,9 @@ def _bytes(text: str) -> bytes:
 
 
 def _padded(text: str) -> str:
-    return text + "=" * (-len(text) % 4)
+    # Python 3.13 refuses padding that isn't needed.
+    bare = text.rstrip("=")
+    return bare + "=" * (-len(bare) % 4)
 
 
 def _hmac_sha256(key: bytes, *parts: bytes) -> bytes:

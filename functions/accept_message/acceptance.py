@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """The producers' way in to the topology's queues.
+    """The producers' way in to the topology's open queues.
 
     `producer` gives the way into a queue, `tokens` the bearer tokens that are valid now.
     """
@@ -60,6 +60,10 @@ class Acceptance:
         queue = self.topology.queue(name)
         if queue is None:
             raise Problem(HTTPStatus.NOT_FOUND, f"No queue is called {excerpt(name)}.")
+        if queue.internal:
+            raise Problem(
+                HTTPStatus.FORBIDDEN, f"The queue {name} is internal: only the pipeline itself sends to it."
+            )
         return queue
 
     def _send(self, queue: Queue, submissions: Sequence[Submission], traceparent: str) -> list[Answer]:

@@ -116,7 +116,9 @@ class HeadworksService(Stack):
             self._let_in_webhooks(handler)
         if "{queue}" in edge.route:
             self._let_in_messages(handler)
-        self._let_send(handler, self._named(edge.sends_to))
+        if edge.sends_to:
+            self._know_producers(handler)
+            self._let_send(handler, self._named(edge.sends_to))
         self.api.add(edge, handler)
         return handler
 
@@ -131,11 +133,14 @@ class HeadworksService(Stack):
             self._storage.queues[queue.name].grant_bury(handler.function)
 
     def _let_in_messages(self, handler: PipelineFunction) -> None:
-        """Know producers by their token, and send to every queue."""
+        """Know producers by their token, and send to every queue that is open to them."""
+        self._know_producers(handler)
+        self._let_send(handler, self._topology.open_queues)
+
+    def _know_producers(self, handler: PipelineFunction) -> None:
         secret = self._storage.producer_secret.secret
         handler.tell(settings.PRODUCER_SECRET, secret.secret_arn)
         secret.grant_read(handler.function)
-        self._let_send(handler, self._topology.queues)
 
     def _let_send(self, function: PipelineFunction, queues: Sequence[Queue]) -> None:
         """Send to these queues: at once, or through the ledger what is to wait there."""

@@ -54,10 +54,10 @@ def test_an_edge_of_webhooks_may_read_sources_secrets_and_send_where_routes_lead
     assert allowed(synthesised, edge_with("{source}", synthesised)) == expected
 
 
-def test_an_edge_of_messages_may_read_the_producers_secret_and_send_to_every_queue(synthesised):
+def test_an_edge_of_messages_may_read_the_producers_secret_and_send_to_every_open_queue(synthesised):
     storage, topology = synthesised.stacks.storage, synthesised.topology
     expected = allow((READ_SECRET, storage.producer_secret.secret))
-    expected |= sending(synthesised, topology.queues)
+    expected |= sending(synthesised, topology.open_queues)
 
     assert allowed(synthesised, edge_with("{queue}", synthesised)) == expected
 
@@ -66,8 +66,9 @@ def test_another_edge_may_log_and_trace(other):
     assert allowed(other, other.stacks.service.edges["tell_health"].function) == set()
 
 
-def test_an_edge_that_says_where_it_sends_to_may_send_there(other):
-    expected = sending(other, other.queues({"order-lines", "news"})) | tables(other, "place_order")
+def test_an_edge_that_says_where_it_sends_to_may_read_the_producers_secret_and_send_there(other):
+    expected = allow((READ_SECRET, other.stacks.storage.producer_secret.secret))
+    expected |= sending(other, other.queues({"order-lines", "news"})) | tables(other, "place_order")
 
     assert allowed(other, other.stacks.service.edges["place_order"].function) == expected
 

@@ -98,8 +98,9 @@ def test_an_edge_is_told_what_its_route_needs_and_nothing_else(synthesised):
             expected |= {source.secret_variable for source in topology.sources}
             expected |= for_sending(topology.routed_queues)
         if "{queue}" in edge.route:
-            expected |= {settings.PRODUCER_SECRET} | for_sending(topology.queues)
-        expected |= for_sending(synthesised.queues(edge.sends_to))
+            expected |= {settings.PRODUCER_SECRET} | for_sending(topology.open_queues)
+        if edge.sends_to:
+            expected |= {settings.PRODUCER_SECRET} | for_sending(synthesised.queues(edge.sends_to))
         expected |= {table.variable for table in topology.tables if edge.function in table.functions}
 
         function = synthesised.stacks.service.edges[edge.function].function

@@ -140,6 +140,7 @@ def test_this_pipelines_declarations_fit_together():
             {"queues": (a_queue(),), "edges": (Edge(function="a_b", route="POST /a", sends_to=("x",)),)},
             "a_b sends to",
         ),
+        ({"queues": (a_queue(internal=True),)}, "orders is internal, and nothing here sends to it"),
         ({"queues": (a_queue(),), "tables": (Table(name="t", functions=("a_b",)),)}, "'t' is for ['a_b']"),
         ({"queues": (a_queue(),), "sources": (stripe(),)}, "no route takes events of the source 'stripe'"),
     ],

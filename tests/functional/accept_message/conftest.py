@@ -20,7 +20,7 @@ TOKENS = ("token-of-now", "token-of-before")
 
 
 class Stand:
-    """What services talk to: the queues `orders` (of anything), `typed`, `opaque` (of bytes) and `ordered`."""
+    """What services talk to: the queues `orders` (of anything), `typed`, `opaque` (of bytes), `ordered` and `inner`."""
 
     def __init__(self, clock, log, queues):
         self.clock, self.log = clock, log
@@ -69,6 +69,7 @@ def stand(clock, log):
         a_queue(),
         a_queue(name="typed", payload=dict[str, int], consumers=("count_things",)),
         a_queue(name="opaque", payload=bytes, consumers=("store_bytes",)),
-        a_queue(name="ordered", fifo=True, consumers=("keep_order",)),
+        a_queue(name="ordered", fifo=True, consumers=("keep_order",), emits=("inner",)),
+        a_queue(name="inner", internal=True, consumers=("tell_insider",)),
     )
     return Stand(clock, log, queues)

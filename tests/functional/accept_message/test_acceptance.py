@@ -90,6 +90,18 @@ def test_who_has_no_token_does_not_learn_which_queues_there_are(stand):
     assert stand.post(ORDER, queue="unheard-of", authorization=None).status == 401
 
 
+def test_an_internal_queue_is_a_403_and_nothing_is_sent(stand):
+    answer = stand.post({"data": {}}, queue="inner")
+
+    assert (answer.status, answer.headers["content-type"]) == (403, "application/problem+json")
+    assert answer.body["detail"] == "The queue inner is internal: only the pipeline itself sends to it."
+    assert stand.sent == 0
+
+
+def test_who_has_no_token_is_not_told_which_queues_are_internal(stand):
+    assert stand.post({"data": {}}, queue="inner", authorization=None).status == 401
+
+
 @pytest.mark.parametrize("name", ["unheard-of", "", "Orders", "\ud800"])
 def test_an_unknown_queue_is_a_404(stand, name):
     assert stand.post(ORDER, queue=name).status == 404

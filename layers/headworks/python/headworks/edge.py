@@ -14,8 +14,9 @@ MAX_HTTP_API_TIMEOUT = timedelta(seconds=30)
 class Edge:
     """A function that answers requests: its package and the route that leads to it (`POST /path`).
 
-    `sends_to` names the queues that it sends to, beside those that `{source}` or `{queue}`
-    in its route stand for.
+    `{source}` in the route lets it verify webhooks and send where routes lead, `{queue}` to
+    every queue that isn't internal; `sends_to` names the queues beside those.  Whoever sends
+    for `{queue}` or `sends_to` knows the producers' tokens.
     """
 
     function: str

@@ -45,8 +45,9 @@ class Queue:
     `payload` is the type that a message's data must be: a dataclass, a msgspec Struct, a
     pydantic model, `bytes` or `typing.Any`.  `consumers` name the function packages that
     take the messages; each gets every one of them, with retries and dead letters of its
-    own.  `emits` names the queues that they send to.  `timeout` is the time that one run of
-    the handler may take; `concurrency` is how many records of a batch run at once in one
+    own.  `emits` names the queues that they send to.  Only the pipeline's own routes, edges
+    and functions send to an `internal` queue: the producer API refuses it.  `timeout` is the
+    time that one run of the handler may take; `concurrency` is how many records of a batch run at once in one
     function, and `max_concurrency` how many functions run at once.  `key_path` names the
     field of a plain JSON body (a dotted path) that is its idempotency key;
     `deduplicate="content"` makes the key from the content.  A body over
@@ -59,6 +60,7 @@ class Queue:
     payload: Any
     consumers: tuple[str, ...]
     emits: tuple[str, ...] = ()
+    internal: bool = False
     transport: Literal["sqs", "redis"] = "sqs"
     fifo: bool = False
     retry: RetryPolicy = field(default_factory=RetryPolicy)

@@ -47,6 +47,9 @@ class Topology:
                 raise InvalidDeclaration(
                     f"the table {table.name!r} is for {sorted(strangers)}, which nothing declares"
                 )
+        for queue in self.queues:
+            if queue.internal and queue.name not in self._sent_to:
+                raise InvalidDeclaration(f"{queue.name} is internal, and nothing here sends to it")
         for source in self.sources:
             if not any(route.serves(source.name) for route in self.routes):
                 raise InvalidDeclaration(f"no route takes events of the source {source.name!r}")
@@ -60,6 +63,11 @@ class Topology:
     def _sends(self) -> Iterable[tuple[str, str]]:
         yield from ((edge.function, target) for edge in self.edges for target in edge.sends_to)
         yield from ((queue.name, target) for queue in self.queues for target in queue.emits)
+
+    @property
+    def _sent_to(self) -> set[str]:
+        """The queues that the pipeline itself sends to."""
+        return {route.queue for route in self.routes} | {target for _, target in self._sends()}
 
     def _check_route(self, route: Route) -> None:
         queue = self.queue(route.queue)
@@ -83,6 +91,11 @@ class Topology:
     def endpoint(self, name: str) -> Endpoint | None:
         """The endpoint of that name, if there is one."""
         return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
+
+    @property
+    def open_queues(self) -> tuple[Queue, ...]:
+        """The queues that the producer API sends to."""
+        return tuple(queue for queue in self.queues if not queue.internal)
 
     @property
     def routed_queues(self) -> tuple[Queue, ...]:

@@ -42,7 +42,7 @@ class Screen:
         self._console = console
         self._workspace = workspace
         self._started = time.monotonic()
-        self._delivered = False
+        self._processed = False
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
@@ -85,10 +85,10 @@ class Screen:
                 (line.text, _STYLES[line.tone]),
             )
         )
-        if line.is_delivery and not self._delivered:
-            self._delivered = True
+        if line.is_effect and not self._processed:
+            self._processed = True
             self.say(
-                f"The first event was delivered {time.monotonic() - self._started:.1f} s after the start."
+                f"The first event was processed {time.monotonic() - self._started:.1f} s after the start."
             )
 
     def trouble(self, what: str) -> None:

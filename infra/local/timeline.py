@@ -48,7 +48,7 @@ class Line:
     tone: Tone = Tone.PLAIN
     message_id: str | None = None
     elapsed_seconds: float | None = None
-    is_delivery: bool = False
+    is_effect: bool = False
 
     @property
     def short_id(self) -> str:
@@ -87,7 +87,7 @@ class Timeline:
                 text=_cut(text),
                 tone=tone,
                 message_id=messages.message_of(fields),
-                is_delivery=fields["action"] == Action.DONE and not fields.get("duplicate"),
+                is_effect=fields["action"] == Action.DONE and not fields.get("duplicate"),
             )
         is_ours = "_aws" not in fields and not str(fields.get("type", "")).startswith("platform.")
         return _remark(event, fields) if is_ours else None
@@ -102,8 +102,8 @@ class Timeline:
 class _Messages:
     """Which message each action belongs to.
 
-    When an event is received it isn't a message yet: the key under which it is queued a moment later
-    says which one it became.
+    What is received isn't a message yet: the key under which it is queued a moment later says which
+    one it became.
     """
 
     def __init__(self, lines: Iterable[dict[str, Any]]) -> None:
@@ -114,7 +114,7 @@ class _Messages:
         }
 
     def message_of(self, fields: dict[str, Any]) -> str | None:
-        message_id = fields.get("message_id")
+        message_id = fields.get("message_id") or self._by_key.get(fields.get("idempotency_key", ""))
         if message_id is not None or "event_id" not in fields:
             return message_id
         key = f"{fields.get('source')}:{fields['event_id']}"
@@ -123,8 +123,13 @@ class _Messages:
         )
 
 
-def _told(fields: dict[str, Any]) -> tuple[str, Tone]:  # noqa: C901 - one line for each action
-    """What an action is called, and how it is meant."""
+def _told(fields: dict[str, Any]) -> tuple[str, Tone]:
+    """What happened, by which consumer if by one, and how it is meant."""
+    text, tone = _called(fields)
+    return (f"{fields['consumer']}: {text}" if "consumer" in fields else text), tone
+
+
+def _called(fields: dict[str, Any]) -> tuple[str, Tone]:  # noqa: C901 - one line for each action
     why = _why(fields)
     match fields["action"]:
         case Action.RECEIVED:
@@ -135,12 +140,9 @@ def _told(fields: dict[str, Any]) -> tuple[str, Tone]:  # noqa: C901 - one line 
             attempts = f"{fields.get('attempt')} of {fields.get('max_attempts')}"
             return f"attempt {attempts}", Tone.PLAIN
         case Action.DONE if fields.get("duplicate"):
-            return "done before  this copy has no effect", Tone.ASIDE
+            return "done before: this copy has no effect", Tone.ASIDE
         case Action.DONE:
-            return (
-                f"delivered    at attempt {fields.get('attempt')}, in {fields.get('duration_ms')} ms",
-                Tone.GOOD,
-            )
+            return f"done at attempt {fields.get('attempt')}, in {fields.get('duration_ms')} ms", Tone.GOOD
         case Action.RETRY:
             return f"retry in {fields.get('after_seconds')} s{why}", Tone.CAUTION
         case Action.DEFERRED:

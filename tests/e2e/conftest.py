@@ -35,7 +35,7 @@ def started() -> Iterator[str]:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
         eventually(
-            lambda: (process.poll(), "first event was delivered" in screen.read_text()),
+            lambda: (process.poll(), "first event was processed" in screen.read_text()),
             any_of_both,
             seconds=180,
         )

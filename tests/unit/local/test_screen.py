@@ -43,11 +43,11 @@ def test_a_line_stays_one_line_without_markup_however_narrow_the_terminal(screen
     assert "[bold]xxx" in shown.getvalue()
 
 
-def test_the_first_delivery_is_remarked_on_once(screen, shown):
-    screen.line(a_line(is_delivery=True))
-    screen.line(a_line(is_delivery=True))
+def test_the_first_effect_is_remarked_on_once(screen, shown):
+    screen.line(a_line(is_effect=True))
+    screen.line(a_line(is_effect=True))
 
-    assert shown.getvalue().count("The first event was delivered") == 1
+    assert shown.getvalue().count("The first event was processed") == 1
 
 
 def test_a_step_tells_how_long_it_took(screen, shown):

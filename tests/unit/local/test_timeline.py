@@ -28,7 +28,7 @@ def raw(text, function="deliver_webhook"):
 
 
 def story_of_a_retry():
-    common = {"message_id": MESSAGE, "queue": "webhooks", "max_attempts": 8}
+    common = {"message_id": MESSAGE, "queue": "webhooks", "consumer": "deliver_webhook", "max_attempts": 8}
     return [
         logged("received", source="stripe", event_type="charge.succeeded", event_id="evt_1"),
         logged("queued", message_id=MESSAGE, queue="webhooks", idempotency_key="stripe:evt_1/default"),
@@ -47,12 +47,40 @@ def test_a_message_is_told_from_its_reception_to_its_delivery():
     assert [line.text for line in lines] == [
         "received     charge.succeeded from stripe",
         "queued       webhooks",
-        "attempt 1 of 8",
-        "retry in 5 s: answered 500",
-        "attempt 2 of 8",
-        "delivered    at attempt 2, in 37.1 ms",
+        "deliver_webhook: attempt 1 of 8",
+        "deliver_webhook: retry in 5 s: answered 500",
+        "deliver_webhook: attempt 2 of 8",
+        "deliver_webhook: done at attempt 2, in 37.1 ms",
     ]
     assert {line.short_id for line in lines} == {MESSAGE[-6:]}
+
+
+def test_an_order_is_told_from_its_reception_by_the_key_that_it_is_queued_under():
+    [received, queued] = Timeline().tell(
+        [
+            logged("received", source="/orders", event_type="order.submitted", idempotency_key="o1"),
+            logged("queued", message_id=MESSAGE, queue="orders", idempotency_key="o1", second=1),
+        ]
+    )
+
+    assert (received.text, received.message_id) == ("received     order.submitted from /orders", MESSAGE)
+    assert queued.elapsed_seconds == 1
+
+
+def test_each_of_several_consumers_tells_its_own_part():
+    common = {"message_id": MESSAGE, "attempt": 1, "max_attempts": 5}
+
+    lines = Timeline().tell(
+        [
+            logged("started", consumer="update_inventory", **common),
+            logged("started", second=1, consumer="notify_order", **common),
+        ]
+    )
+
+    assert [line.text for line in lines] == [
+        "update_inventory: attempt 1 of 5",
+        "notify_order: attempt 1 of 5",
+    ]
 
 
 def test_times_run_from_when_a_message_was_received():
@@ -70,12 +98,12 @@ def test_a_message_is_remembered_from_one_look_to_the_next():
     assert attempt.elapsed_seconds == 6
 
 
-def test_only_an_effect_that_happened_is_a_delivery():
+def test_a_copy_of_what_is_done_is_no_effect():
     common = {"message_id": MESSAGE, "attempt": 1, "duration_ms": 1}
 
     lines = Timeline().tell([logged("done", **common), logged("done", duplicate=True, **common)])
 
-    assert [line.is_delivery for line in lines] == [True, False]
+    assert [line.is_effect for line in lines] == [True, False]
 
 
 def test_neighbours_that_are_told_together_do_not_mix():

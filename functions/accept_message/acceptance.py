@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accept_message.submission import Submission, read_submissions
 from headworks.errors import InvalidMessage, Unavailable, excerpt
-from headworks.http_api import Problem, Response, require_bearer, unavailable
+from headworks.http_api import Problem, Response, bad_request, require_bearer, unavailable
 from headworks.telemetry import Action
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Acceptance:
             try:
                 sent = producer.send_batch(list(outgoings.values()), delay=delay)
             except InvalidMessage as error:
-                raise Problem(HTTPStatus.BAD_REQUEST, f"{error}.") from error
+                raise bad_request(f"{error}.") from error
             answers |= zip(outgoings, sent, strict=True)
         return [answers[index] for index in range(len(submissions))]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from headworks.errors import Undecodable, excerpt
-from headworks.http_api import Problem
+from headworks.http_api import bad_request
 from headworks.message import LONGEST_NAME_BYTES
 from headworks.payload import decode_payload
 from headworks.producer import Outgoing
@@ -24,7 +23,6 @@ MOST_MESSAGES = 100
 MAX_DELAY_SECONDS = 900
 DEFAULT_TYPE = "message"
 KEY_HEADER = "idempotency-key"
-LONGEST_DETAIL = 500
 
 _NAMES = ("type", "source", "subject", "idempotencykey", "partitionkey", "tenant")
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -82,11 +80,11 @@ def read_submissions(request: Request, queue: Queue) -> Submission | list[Submis
         _check(submitted, queue, path="$")
         return submitted
     if key is not None:
-        raise _problem(
+        raise bad_request(
             "The header Idempotency-Key is for one message; in an array give each its idempotencykey."
         )
     if not 1 <= len(submitted) <= MOST_MESSAGES:
-        raise _problem(f"An array holds 1 to {MOST_MESSAGES} messages; this one holds {len(submitted)}.")
+        raise bad_request(f"An array holds 1 to {MOST_MESSAGES} messages; this one holds {len(submitted)}.")
     for index, submission in enumerate(submitted):
         _check(submission, queue, path=f"$[{index}]")
     return submitted
@@ -94,11 +92,11 @@ def read_submissions(request: Request, queue: Queue) -> Submission | list[Submis
 
 def _parse(body: bytes) -> Submission | list[Submission]:
     if not body:
-        raise _problem("The body is empty.")
+        raise bad_request("The body is empty.")
     try:
         submitted: Submission | list[Submission] = _decoder.decode(body)
     except (ValueError, RecursionError) as error:
-        raise _problem(f"The body isn't a message or an array of messages: {error}") from error
+        raise bad_request(f"The body isn't a message or an array of messages: {error}") from error
     return submitted
 
 
@@ -111,13 +109,13 @@ def _header_key(request: Request) -> str | None:
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = _ESCAPED.sub(r"\1", value[1:-1])
     if not value:
-        raise _problem("The header Idempotency-Key is empty.")
+        raise bad_request("The header Idempotency-Key is empty.")
     return value
 
 
 def _with_key(submission: Submission, key: str) -> Submission:
     if submission.idempotencykey not in (None, key):
-        raise _problem("The header Idempotency-Key and idempotencykey in the body give different keys.")
+        raise bad_request("The header Idempotency-Key and idempotencykey in the body give different keys.")
     return msgspec.structs.replace(submission, idempotencykey=key)
 
 
@@ -125,13 +123,13 @@ def _check(submission: Submission, queue: Queue, *, path: str) -> None:
     for name in _NAMES:
         _check_name(getattr(submission, name), f"{path}.{name}")
     if not 0 <= submission.delayseconds <= MAX_DELAY_SECONDS:
-        raise _problem(f"{path}.delayseconds is outside 0 to {MAX_DELAY_SECONDS}.")
+        raise bad_request(f"{path}.delayseconds is outside 0 to {MAX_DELAY_SECONDS}.")
     if queue.fifo and submission.delayseconds:
-        raise _problem(
+        raise bad_request(
             f"{path}.delayseconds: the queue {queue.name} is ordered, it delays no single message."
         )
     if queue.fifo and submission.partitionkey is None:
-        raise _problem(f"{path}.partitionkey is missing: the queue {queue.name} is ordered by it.")
+        raise bad_request(f"{path}.partitionkey is missing: the queue {queue.name} is ordered by it.")
     _check_data(bytes(submission.data), queue, path=f"{path}.data")
 
 
@@ -139,7 +137,7 @@ def _check_name(value: str | None, path: str) -> None:
     if value is None:
         return
     if not value or value != value.strip() or len(value.encode()) > LONGEST_NAME_BYTES:
-        raise _problem(
+        raise bad_request(
             f"{path}: {excerpt(value)} is empty, has blanks around it or is over {LONGEST_NAME_BYTES} bytes."
         )
 
@@ -150,8 +148,4 @@ def _check_data(data: bytes, queue: Queue, *, path: str) -> None:
         decode_payload(data, Any, where=path)
         decode_payload(data, queue.payload, where=path)
     except Undecodable as error:
-        raise _problem(str(error)) from error
-
-
-def _problem(detail: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, detail[:LONGEST_DETAIL])
+        raise bad_request(str(error)) from error

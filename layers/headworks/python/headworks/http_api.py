@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Lambda takes 6 MB a call, a third of which base64 may add to a binary body.
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 RETRY_AFTER = timedelta(seconds=5)
+LONGEST_DETAIL = 500
 
 _JSON = "application/json"
 _PROBLEM_JSON = "application/problem+json"
@@ -95,6 +96,11 @@ class Problem(HeadworksError):
             body={**self.members, **document},
             headers={"content-type": _PROBLEM_JSON, **self.headers},
         )
+
+
+def bad_request(detail: str) -> Problem:
+    """The client's mistake; a detail that quotes what it sent is cut where it is long."""
+    return Problem(HTTPStatus.BAD_REQUEST, detail[:LONGEST_DETAIL])
 
 
 def unavailable(detail: str, *, members: Mapping[str, Any] | None = None) -> Problem:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from headworks.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_CANCELLED = "TransactionCanceledException"
 
 
 @contextmanager
@@ -28,3 +33,31 @@ def asking(what: str, *, answers: Collection[str] = ()) -> Iterator[None]:
         raise Unavailable(what, error) from error
     except BotoCoreError as error:
         raise Unavailable(what, error) from error
+
+
+def condition_met(error: ClientError) -> dict[str, Any]:
+    """The item that a failed condition met, empty if there was none; any other error is raised again."""
+    response: Any = error.response
+    if response["Error"]["Code"] != "ConditionalCheckFailedException":
+        raise error
+    item: dict[str, Any] = response.get("Item", {})
+    return item
+
+
+def write_together(client: DynamoDBClient, what: str, writes: Sequence[TransactWriteItemTypeDef]) -> bool:
+    """Make all of these writes or none; false where a condition doesn't hold.
+
+    Raises `Unavailable`, also where another write of the same items came in between, and
+    boto3's own error for a transaction that can never be valid.
+    """
+    with asking(what, answers=(_CANCELLED,)):
+        try:
+            client.transact_write_items(TransactItems=writes)
+        except client.exceptions.TransactionCanceledException as error:
+            codes = {reason.get("Code") for reason in error.response["CancellationReasons"]}
+            if "ConditionalCheckFailed" in codes:
+                return False
+            if "ValidationError" in codes:
+                raise
+            raise Unavailable(what, error) from error
+    return True

@@ -14,11 +14,11 @@ from headworks.chunks import chunks
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
 from headworks.ledger import layout
-from headworks.ledger.fenced import FencedPersistenceLayer, condition_met
+from headworks.ledger.fenced import FencedPersistenceLayer
 from headworks.ledger.item import CLOCK_SLACK, Item, bounded
 from headworks.ledger.layout import milliseconds, number, seconds, string
 from headworks.ledger.ledger import Lease, State, Waiting
-from headworks.stores import asking
+from headworks.stores import asking, condition_met
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,6 +15,8 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyItemAlreadyExistsError
 from botocore.exceptions import ClientError
 
+from headworks.stores import condition_met
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -126,12 +128,3 @@ class FencedPersistenceLayer(DynamoDBPersistenceLayer):
             )
         except ClientError as error:
             condition_met(error)
-
-
-def condition_met(error: ClientError) -> dict[str, Any]:
-    """The item that a failed condition met, empty if there was none; any other error is raised again."""
-    response: Any = error.response
-    if response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise error
-    item: dict[str, Any] = response.get("Item", {})
-    return item

@@ -154,10 +154,8 @@ def _called(fields: dict[str, Any]) -> tuple[str, Tone]:  # noqa: C901 - one lin
         case Action.QUARANTINED:
             return f"quarantined  {_described(fields)}{why}", Tone.BAD
         case Action.REFUSED:
-            return (
-                f"refused      {fields.get('status')} to {fields.get('source') or fields.get('queue')}{why}",
-                Tone.BAD,
-            )
+            asked_for = fields.get("source") or fields.get("queue") or fields.get("service")
+            return f"refused      {fields.get('status')} to {asked_for}{why}", Tone.BAD
         case action:
             return f"{action}{why}".replace("_", " ", 1), Tone.BAD
 

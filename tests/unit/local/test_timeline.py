@@ -140,6 +140,7 @@ def test_an_error_that_nobody_meant_says_where_it_is():
 def test_the_other_ends_of_an_event_are_told():
     events = [
         logged("refused", status=401, source="stripe", error="no signature fits"),
+        logged("refused", function="accept_order", status=400, error="no order"),
         logged("duplicate", message_id=MESSAGE, second=1),
         logged("deferred", message_id=MESSAGE, second=2, after_seconds=60, why="the key is leased"),
         logged(
@@ -155,6 +156,7 @@ def test_the_other_ends_of_an_event_are_told():
 
     assert [line.text for line in Timeline().tell(events)] == [
         "refused      401 to stripe: no signature fits",
+        "refused      400 to accept_order: no order",
         "duplicate    accepted before, not queued again",
         "back in 60 s: the key is leased",
         "quarantined  a.b from stripe: no route",

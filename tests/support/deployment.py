@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
-import sys
 from typing import TYPE_CHECKING, Any
 
-from headworks import clients, settings
+from headworks import settings
 from pipeline import TOPOLOGY
+from tests.support.entry_point import cold_start
 
 if TYPE_CHECKING:
     from headworks.queue import Queue
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
 DEDUPLICATION_TABLE = "deduplication"
 LEDGER_TABLE = "ledger"
 BUCKET = "bodies"
-CLIENTS = (clients.sqs, clients.sns, clients.dynamodb, clients.s3, clients.secrets_manager)
 
 
 class Deployment:
@@ -27,19 +24,10 @@ class Deployment:
         self._make_queues()
         self._make_stores()
         self._make_secrets()
-        for client in CLIENTS:
-            client.cache_clear()
 
     def handler(self, function: str) -> Any:
         """The function's entry point, imported anew: a cold start."""
-        module = f"{function}.handler"
-        sys.modules.pop(module, None)
-        handler = importlib.import_module(module).handler
-        # Loggers outlive tests, and with them the stdout of the first one.
-        for each in logging.getLogger(function).handlers:
-            if isinstance(each, logging.StreamHandler):
-                each.setStream(sys.stdout)
-        return handler
+        return cold_start(function)
 
     def bodies(self, url: str) -> list[str]:
         """What lies on a queue."""

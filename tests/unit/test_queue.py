@@ -17,7 +17,7 @@ from headworks.topology import Topology
 from headworks.webhooks.routes import Route
 from headworks.webhooks.sources import stripe
 from pipeline import TOPOLOGY
-from pipeline.queues import WEBHOOKS
+from pipeline.queues import PAYMENTS, WEBHOOKS
 
 S = timedelta(seconds=1)
 
@@ -124,7 +124,7 @@ def test_webhooks_are_tried_eight_times_on_the_published_schedule():
 
 
 def test_this_pipelines_declarations_fit_together():
-    assert TOPOLOGY.routed_queues == (WEBHOOKS,)
+    assert TOPOLOGY.routed_queues == (WEBHOOKS, PAYMENTS)
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,8 @@ class Stand:
 
     @property
     def broker(self):
-        """The broker of the only queue."""
-        [broker] = self.brokers.values()
-        return broker
+        """The broker of the first queue, which every event goes to."""
+        return next(iter(self.brokers.values()))
 
     @property
     def messages(self):

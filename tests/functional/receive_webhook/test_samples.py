@@ -31,7 +31,7 @@ def test_a_sample_that_is_signed_becomes_a_message_of_its_type(stand, name):
 
     accepted = answer(stand.handler(event, None))
 
-    [message] = stand.messages
+    [message] = stand.broker.messages
     assert accepted.status == 200
     assert (message.type, message.subject) == (TYPES[name], event_id)
 

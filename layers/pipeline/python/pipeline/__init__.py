@@ -1,4 +1,4 @@
-"""This pipeline, declared once: queues, payloads, sources, endpoints and edges."""
+"""This pipeline, declared once: queues, payloads, sources, endpoints, edges and tables."""
 
 from __future__ import annotations
 
@@ -7,5 +7,8 @@ from pipeline.edges import EDGES
 from pipeline.endpoints import ENDPOINTS
 from pipeline.queues import QUEUES
 from pipeline.sources import ROUTES, SOURCES
+from pipeline.tables import TABLES
 
-TOPOLOGY = Topology(queues=QUEUES, sources=SOURCES, routes=ROUTES, endpoints=ENDPOINTS, edges=EDGES)
+TOPOLOGY = Topology(
+    queues=QUEUES, sources=SOURCES, routes=ROUTES, endpoints=ENDPOINTS, edges=EDGES, tables=TABLES
+)

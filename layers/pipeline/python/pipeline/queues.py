@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from headworks.queue import Queue
 from headworks.retry import RetryPolicy
-from pipeline.payloads import WebhookDelivery
+from pipeline.payloads import Order, OrderEvent, PaymentEvent, WebhookDelivery
 
 WEBHOOKS = Queue(
     name="webhooks",
@@ -30,4 +30,49 @@ WEBHOOKS = Queue(
     timeout=timedelta(seconds=30),
 )
 
-QUEUES = (WEBHOOKS,)
+# The id of an order is its own for good: whoever sends it again means the same order.
+ORDER_MEMORY = timedelta(days=30)
+
+ORDER_EVENTS = Queue(
+    name="order-events",
+    payload=OrderEvent,
+    consumers=("update_inventory", "notify_order"),
+    internal=True,
+    fifo=True,
+    deduplication_window=ORDER_MEMORY,
+)
+
+ORDERS = Queue(
+    name="orders",
+    payload=Order,
+    consumers=("fulfil_order",),
+    emits=(ORDER_EVENTS.name,),
+    # `POST /orders` is the way in: there an order's id is its key and its customer the ordering key.
+    internal=True,
+    # By customer: one whose payment is awaited holds up the customer's next orders, and nobody else's.
+    fifo=True,
+    # How long a payment may take: some six minutes, then the order is refused.
+    retry=RetryPolicy(
+        attempts=5,
+        delays=(
+            timedelta(seconds=1),
+            timedelta(seconds=10),
+            timedelta(minutes=1),
+            timedelta(minutes=5),
+            timedelta(minutes=15),
+        ),
+    ),
+    key_path="id",
+    deduplication_window=ORDER_MEMORY,
+)
+
+PAYMENTS = Queue(
+    name="payments",
+    payload=PaymentEvent,
+    consumers=("confirm_payment",),
+    # Only what Stripe has signed is a payment.
+    internal=True,
+    deduplication_window=timedelta(days=7),
+)
+
+QUEUES = (WEBHOOKS, ORDERS, ORDER_EVENTS, PAYMENTS)

@@ -12,11 +12,11 @@ from tests.e2e.pipeline import eventually
 
 pytestmark = pytest.mark.e2e
 
-STORY = re.compile(r"[\d:.]+  (?P<message>\w+) +\+[\d.]+ s  (?P<word>\w+)")
+STORY = re.compile(r"[\d:.]+  (?P<message>\w+) +\+[\d.]+ s  (?P<word>(?:\w+: )?\w+)")
 
 
 def stories(run_directory):
-    """What the screen tells of each message, a word a line: `received`, `queued`, `attempt`, ..."""
+    """What the screen tells of each message, a word a line: `received`, `queued`, `deliver_webhook: attempt`, ..."""
     told = {}
     for line in (run_directory / "screen.txt").read_text().splitlines():
         if story := STORY.match(line):
@@ -25,7 +25,7 @@ def stories(run_directory):
 
 
 def test_every_sample_is_delivered_and_its_story_told(run_directory):
-    whole = ["received", "queued", "attempt", "delivered"]
+    whole = ["received", "queued", "deliver_webhook: attempt", "deliver_webhook: done"]
 
     eventually(
         lambda: stories(run_directory), lambda seen: seen.count(whole) >= len(own_samples()), seconds=90

@@ -24,6 +24,7 @@ LEDGER_TABLE = {
         {"AttributeName": "id", "AttributeType": "S"},
         {"AttributeName": layout.INDEX_KEY, "AttributeType": "S"},
         {"AttributeName": layout.INDEX_SORT, "AttributeType": "N"},
+        {"AttributeName": layout.FOUND_BY, "AttributeType": "S"},
     ],
     "GlobalSecondaryIndexes": [
         {
@@ -33,7 +34,12 @@ LEDGER_TABLE = {
                 {"AttributeName": layout.INDEX_SORT, "KeyType": "RANGE"},
             ],
             "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(layout.LISTED_ATTRIBUTES)},
-        }
+        },
+        {
+            "IndexName": layout.FOUND_BY,
+            "KeySchema": [{"AttributeName": layout.FOUND_BY, "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        },
     ],
     "BillingMode": "PAY_PER_REQUEST",
 }

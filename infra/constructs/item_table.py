@@ -75,7 +75,12 @@ class LedgerTable(ItemTable):
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=list(layout.LISTED_ATTRIBUTES),
         )
-        super().__init__(scope, id_, removal_policy=removal_policy, forgets=True, indexes=[listed])
+        found_by = dynamodb.GlobalSecondaryIndexPropsV2(
+            index_name=layout.FOUND_BY,
+            partition_key=dynamodb.Attribute(name=layout.FOUND_BY, type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        super().__init__(scope, id_, removal_policy=removal_policy, forgets=True, indexes=[listed, found_by])
 
     def grant_entries(self, grantee: iam.IGrantable) -> None:
         """Allow what an entry goes through one by one: held, retried, woken, buried."""

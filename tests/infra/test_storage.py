@@ -162,8 +162,9 @@ def test_the_ledger_lists_what_somebody_may_look_for_by_its_header(synthesised):
     ledger = synthesised.properties(synthesised.stacks.storage.ledger.table)
 
     types = {each["AttributeName"]: each["AttributeType"] for each in ledger["AttributeDefinitions"]}
-    [index] = ledger["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == layout.INDEX
+    indexes = {index["IndexName"]: index for index in ledger["GlobalSecondaryIndexes"]}
+    assert set(indexes) == {layout.INDEX, layout.FOUND_BY}
+    index = indexes[layout.INDEX]
     assert [(each["KeyType"], each["AttributeName"]) for each in index["KeySchema"]] == [
         ("HASH", layout.INDEX_KEY),
         ("RANGE", layout.INDEX_SORT),
@@ -173,6 +174,11 @@ def test_the_ledger_lists_what_somebody_may_look_for_by_its_header(synthesised):
         "ProjectionType": "INCLUDE",
         "NonKeyAttributes": list(layout.LISTED_ATTRIBUTES),
     }
+    found_by = indexes[layout.FOUND_BY]
+    assert [(each["KeyType"], each["AttributeName"]) for each in found_by["KeySchema"]] == [
+        ("HASH", layout.FOUND_BY)
+    ]
+    assert found_by["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
 def test_the_bucket_is_private_encrypted_and_reached_over_tls_only(synthesised):

@@ -288,7 +288,12 @@ class DynamoDBLedger(FencedPersistenceLayer):
     ) -> _Update:
         """Take a running item to where its attempt has led it; `told` are the attributes that go with that."""
         kept = bounded(lease.history, failure)
-        sets = {**told, **layout.listing(state, self._list, lease.entry.key, listed_at)}
+        sets = {
+            **told,
+            **layout.last_error(failure),
+            **layout.listing(state, self._list, lease.entry.key, listed_at),
+            layout.FOUND_BY: string(lease.entry.message_id),
+        }
         expression = "SET #state = :state, #in_progress_expiration = :now"
         expression += "".join(f", #{name} = :{name}" for name in sets)
         if failure is not None:
@@ -308,7 +313,12 @@ class DynamoDBLedger(FencedPersistenceLayer):
     def _bury_unleased(
         self, entry: Entry, told: Mapping[str, Any], now: datetime, suspect: Suspect | None
     ) -> _Update:
-        sets = {**told, **layout.header(entry), **layout.listing(State.DEAD, self._list, entry.key, now)}
+        sets = {
+            **told,
+            **layout.header(entry),
+            **layout.listing(State.DEAD, self._list, entry.key, now),
+            layout.FOUND_BY: string(entry.message_id),
+        }
         expression = (
             "SET #state = :dead, #status = if_not_exists(#status, :in_progress), "
             "#owner = if_not_exists(#owner, :nobody), #attempt = if_not_exists(#attempt, :zero), "
@@ -336,10 +346,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
 
     def _epitaph(self, reason: Reason, failure: Failure | None, now: datetime) -> dict[str, Any]:
         told = {"reason": string(reason), "died_at": milliseconds(now), "expiration": number(layout.NEVER)}
-        if failure is not None:
-            told["error_type"] = string(failure.error_type)
-            told["error"] = string(failure.error[: layout.LONGEST_ERROR])
-        return told
+        return told | layout.last_error(failure)
 
     def _keep(self, entry: Entry, letter: Letter, *, until: datetime | None) -> None:
         item = layout.letter_item(self.identity(entry.key), letter)

@@ -5,9 +5,11 @@ seconds), `in_progress_expiration` (milliseconds) and `data`.  Ours stand beside
 
 - `state`, `owner`, `attempt`, `crashes`, `due` (milliseconds), `history` (map, `a<attempt>`)
 - the header: `key`, `message_id`, `type`, `source`, `ordering_key`, `tenant`
-- dead: `reason`, `error_type`, `error`, `died_at` (milliseconds)
+- of what failed: `error_type` and `error`, the last ones; dead: `reason`, `died_at` (milliseconds)
 - `listed` and `listed_at`, the keys of the sparse index `listed`: present while an item is
   dead, retrying, waiting, replaying, or runs again
+- `found_by`, the key of the sparse index `found_by`: the message id of what failed, died or
+  was held, written once
 
 The body of a dead or waiting message is an item of its own, `<id>/body`, so that changes
 of state stay small writes.
@@ -15,6 +17,8 @@ of state stay small writes.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 INDEX = "listed"
 INDEX_KEY = "listed"
 INDEX_SORT = "listed_at"
+# The index of keys by message id, and its one attribute.
+FOUND_BY = "found_by"
 # One value of an index key takes about a thousand writes a second: an outage kills more than that.
 SHARDS = 8
 # What lists show; bodies and stack traces stay out of the index.
@@ -51,9 +57,15 @@ LISTED_ATTRIBUTES = (
 NEVER = 253_402_300_799
 
 LONGEST_ERROR = 500
+LONGEST_ERROR_TYPE = 100
 LONGEST_STACK = 1500
 
 Attributes = dict[str, Any]
+
+
+def identity(owner_of_list: str, key: str) -> str:
+    """The item id of a key, as Powertools makes it of a prefix and SHA-256."""
+    return f"{owner_of_list}#{hashlib.sha256(json.dumps(key).encode()).hexdigest()}"
 
 
 def body_id(identity: str) -> str:
@@ -70,6 +82,16 @@ def listing(state: State, owner_of_list: str, key: str, at: datetime) -> Attribu
     """The two attributes that put an item on a list."""
     shard = crc32(key.encode()) % SHARDS
     return {INDEX_KEY: string(listed_under(state, owner_of_list, shard)), INDEX_SORT: milliseconds(at)}
+
+
+def last_error(failure: Failure | None) -> Attributes:
+    """What lists show of a failure."""
+    if failure is None:
+        return {}
+    return {
+        "error_type": string(failure.error_type[:LONGEST_ERROR_TYPE]),
+        "error": string(failure.error[:LONGEST_ERROR]),
+    }
 
 
 def header(entry: Entry) -> Attributes:
@@ -108,6 +130,7 @@ def held(identity: str, entry: Entry, *, now: datetime, due: datetime, forgotten
         **new_lease(identity, lease, forgotten=forgotten),
         "state": string(State.WAITING),
         "due": milliseconds(due),
+        FOUND_BY: string(entry.message_id),
     }
 
 
@@ -167,7 +190,7 @@ def failure_value(failure: Failure) -> Attributes:
     return {
         "M": {
             "at": milliseconds(failure.at),
-            "error_type": string(failure.error_type[:100]),
+            "error_type": string(failure.error_type[:LONGEST_ERROR_TYPE]),
             "error": string(failure.error[:LONGEST_ERROR]),
             "stack": string(failure.stack[-LONGEST_STACK:]),
             "duration_ms": number(failure.duration_ms),

@@ -28,6 +28,9 @@ class MemoryLedger:
         self.down = False
         self.items: dict[str, Item] = {}
         self.letters: dict[str, tuple[Letter, Reason | None]] = {}
+        # What a catalogue lists of them: since when, or until when, and the last failure.
+        self.listed_at: dict[str, datetime] = {}
+        self.failures: dict[str, Failure] = {}
         self._clock = clock or SystemClock()
         self._lock = Lock()
 
@@ -71,6 +74,7 @@ class MemoryLedger:
                 self.items[lease.entry.key] = replace(
                     item, state=State.RETRYING, attempt=item.attempt - 1, due=due
                 )
+                self.listed_at[lease.entry.key] = due
             return True
 
     def bury(
@@ -92,6 +96,9 @@ class MemoryLedger:
             history = item.history if holder is None else bounded(item.history, failure)
             self.items[entry.key] = replace(item, state=State.DEAD, history=history, due=None)
             self.letters[entry.key] = (letter, reason)
+            self.listed_at[entry.key] = now
+            if failure is not None:
+                self.failures[entry.key] = failure
             return State.DEAD
 
     def hold(self, entry: Entry, letter: Letter, *, due: datetime) -> bool:
@@ -102,6 +109,7 @@ class MemoryLedger:
                 entry=entry, state=State.WAITING, owner="", attempt=0, ends=self._clock.now(), due=due
             )
             self.letters[entry.key] = (letter, None)
+            self.listed_at[entry.key] = due
             return True
 
     def waiting(self, *, due_before: datetime, limit: int) -> list[Waiting]:
@@ -149,6 +157,8 @@ class MemoryLedger:
             item, state=State.RUNNING, owner=owner, attempt=item.attempt + 1, ends=ends, due=None
         )
         self.items[item.entry.key] = running
+        if item.attempt:
+            self.listed_at[item.entry.key] = self._clock.now()
         return running.as_lease()
 
     def _change(
@@ -162,6 +172,11 @@ class MemoryLedger:
         self.items[lease.entry.key] = replace(
             item, state=state, history=bounded(item.history, failure), due=due
         )
+        self.listed_at.pop(lease.entry.key, None)
+        if due is not None:
+            self.listed_at[lease.entry.key] = due
+        if failure is not None:
+            self.failures[lease.entry.key] = failure
         return True
 
     def _open(self) -> Lock:

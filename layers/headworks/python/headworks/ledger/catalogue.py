@@ -1,0 +1,116 @@
+"""Reading the ledger: what is dead, retrying, waiting or running, and single items whole.
+
+A catalogue changes nothing.  It speaks of several consumers at once, where a ledger is one
+consumer's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from headworks.errors import HeadworksError
+from headworks.ledger.ledger import State
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from headworks.ledger.ledger import Entry, Failure, Letter
+    from headworks.outcome import Reason
+
+MOST_LISTED = 1000
+
+
+class Address(NamedTuple):
+    """Whose ledger: a queue and one of its consumers."""
+
+    queue: str
+    consumer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An item as lists show it.
+
+    `at` is when it died (dead), is due (retrying, waiting) or started (running from the
+    second attempt on); an item in another state is on no list and has none.  The error is
+    the last one, cut short.
+    """
+
+    address: Address
+    entry: Entry
+    state: State
+    attempt: int
+    crashes: int = 0
+    at: datetime | None = None
+    reason: Reason | None = None
+    error_type: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """An item whole: what lists show of it, its failed attempts, and the message of a dead or waiting one.
+
+    `lease_ends` is when the lease of a running one ends.
+    """
+
+    listed: Listed
+    history: tuple[Failure, ...] = ()
+    letter: Letter | None = None
+    lease_ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which items of a list: those that all of it is true of; an empty one takes all.
+
+    `error` is a part of the error's text, upper and lower case told apart.  The time is
+    `since <= at < until`.
+    """
+
+    reasons: frozenset[Reason] = frozenset()
+    error_type: str | None = None
+    error: str | None = None
+    type: str | None = None
+    tenant: str | None = None
+    ordering_key: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a list.  There is more where there is a cursor, even if the page holds fewer than were asked for."""
+
+    items: tuple[Listed, ...]
+    cursor: str | None = None
+
+
+class InvalidCursor(HeadworksError, ValueError):
+    """A cursor that belongs to no page of this list."""
+
+
+class Catalogue(Protocol):
+    """Everybody's ledgers, to be read.  Every method raises `Unavailable` when their store doesn't answer."""
+
+    def page(
+        self,
+        state: State,
+        addresses: Collection[Address],
+        *,
+        only: Filter = EVERYTHING,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Page:
+        """These consumers' items in a state, at most `limit` (1 to 1,000), from where `cursor` stands.
+
+        Dead ones newest first, the others by their time.  Raises `InvalidCursor`.
+        """
+
+    def find(self, name: str, addresses: Collection[Address]) -> list[Story]:
+        """The items of a message id or an idempotency key, at most one for each consumer and key."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import aws_cdk as cdk
 
 from headworks.errors import HeadworksError
+from infra import names
 from infra.deployment import Deployment
 from infra.guard_rails import check_packages, guard
 from infra.stacks.monitoring import HeadworksMonitoring
@@ -31,12 +32,10 @@ def build(app: cdk.App, topology: Topology, deployment: Deployment) -> Stacks:
     """The stacks of a pipeline, in no particular environment: synthesis asks AWS nothing."""
     check_packages(topology, deployment.tree)
     guard(app)
-    storage = HeadworksStorage(app, "HeadworksStorage", topology=topology, deployment=deployment)
-    service = HeadworksService(
-        app, "HeadworksService", topology=topology, deployment=deployment, storage=storage
-    )
+    storage = HeadworksStorage(app, names.STORAGE, topology=topology, deployment=deployment)
+    service = HeadworksService(app, names.SERVICE, topology=topology, deployment=deployment, storage=storage)
     monitoring = HeadworksMonitoring(
-        app, "HeadworksMonitoring", topology=topology, deployment=deployment, service=service
+        app, names.MONITORING, topology=topology, deployment=deployment, service=service
     )
     return Stacks(storage, service, monitoring)
 

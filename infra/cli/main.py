@@ -1,22 +1,13 @@
-"""The `headworks` command: `headworks dev`, `headworks send`."""
+"""The `headworks` command; each family of commands has a module of its own."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
 
-import msgspec
 import typer
-from rich.console import Console
 
 from headworks.errors import HeadworksError
-from infra.local.outputs import read_outputs
-from infra.local.run import dev as run_dev
-from infra.local.samples import Answer, known_source, read_sample
-from infra.local.samples import send as send_sample
-from infra.local.screen import Screen
-from infra.local.workspace import HOME, Workspace
+from infra.cli import dead, local
 
 app = typer.Typer(
     help="The event pipeline that a team owns.",
@@ -24,52 +15,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-Directory = Annotated[
-    Path,
-    typer.Option(
-        help="Where the local run keeps its files, `.local` by default; one run in each.", show_default=False
-    ),
-]
-
-
-@app.command()
-def dev(
-    samples: Annotated[bool, typer.Option(help="Send the sample events once it is up.")] = True,
-    directory: Directory = HOME,
-    with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
-) -> None:
-    """Run the pipeline on this machine and show what happens in it, until Ctrl-C."""
-    workspace = Workspace(directory.resolve())
-    run_dev(workspace, Screen(Console(), workspace), samples=samples, with_parent=with_parent)
-
-
-@app.command()
-def send(
-    source: Annotated[str, typer.Argument(help="Who sends it: stripe, github, ...")],
-    file: Annotated[Path, typer.Argument(help="A sample of events/receive_webhook/.")],
-    times: Annotated[int, typer.Option(min=1, help="How often.")] = 1,
-    same_id: Annotated[
-        bool, typer.Option(help="With the id in the file: the second one is a repeat.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    directory: Directory = HOME,
-) -> None:
-    """Sign a sample event as its provider would, and send it to the pipeline that `make dev` runs."""
-    sample = read_sample(file, known_source(source))
-    outputs = read_outputs(Workspace(directory.resolve()).outputs)
-    refused = 0
-    for _ in range(times):
-        answer = send_sample(sample if same_id else sample.renewed(), outputs)
-        typer.echo(msgspec.json.encode(answer) if as_json else _told(answer))
-        refused += not answer.is_success
-    if refused:
-        raise typer.Exit(1)
-
-
-def _told(answer: Answer) -> str:
-    return f"{answer.status}  {answer.event_id}  {msgspec.json.encode(answer.answer).decode()}  {answer.duration_ms} ms"
+app.command()(local.dev)
+app.command()(local.send)
+app.add_typer(dead.app, name="dead")
 
 
 def main() -> None:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from headworks.errors import InvalidMessage, MissingObject
+from headworks.errors import InvalidMessage, MissingObject, Undecodable
 from headworks.ledger.ledger import Letter
-from headworks.message import encode
+from headworks.message import Carrier, decode, encode
 
 if TYPE_CHECKING:
     from headworks.brokers.broker import Delivery
     from headworks.claim_check import ClaimCheck
     from headworks.message import Message
+    from headworks.queue import Queue
 
 # A body up to this size lies in the ledger's table; DynamoDB bills and bounds whole items.
 LARGEST_INLINE_BYTES = 32 * 1024
@@ -51,6 +52,22 @@ def whole_letter(claim_check: ClaimCheck | None, letter: Letter) -> Letter:
     if claim_check is None:
         raise MissingObject(f"{letter.body_ref} is in a bucket, and there is none here")
     return replace(letter, body=claim_check.kept_text(letter.body_ref), body_ref=None)
+
+
+def open_letter(claim_check: ClaimCheck | None, letter: Letter, queue: Queue) -> Message[bytes] | str:
+    """The message that a letter keeps, with its payload; or the body's text, which nobody could read.
+
+    Raises `MissingObject`, `Unavailable`, and `Undecodable` for a payload outside of the pipeline's bucket.
+    """
+    whole = whole_letter(claim_check, letter)
+    carrier = Carrier(queue=queue.name, id="", sent_at=letter.sent_at, ordering_key=letter.ordering_key)
+    try:
+        message = decode(whole.body, carrier=carrier)
+    except Undecodable:
+        return whole.body
+    if not message.id:
+        return whole.body
+    return message if claim_check is None else claim_check.check_out(message)
 
 
 def _readable(message: Message[bytes]) -> str:

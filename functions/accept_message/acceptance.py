@@ -14,8 +14,9 @@ from headworks.telemetry import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
+    from headworks.clock import Clock
     from headworks.http_api import Request
     from headworks.producer import Accepted, Outgoing, Producer
     from headworks.queue import Queue
@@ -35,7 +36,12 @@ class Acceptance:
     topology: Topology
     producer: Callable[[Queue], Producer]
     tokens: Callable[[], Sequence[str]]
+    clock: Clock
     log: Log
+
+    def answer(self, request: Request) -> Response:
+        """Take messages in (POST), or one that waits back out (DELETE).  Raises `Problem`, `Unavailable`."""
+        return self.cancel(request) if request.method == "DELETE" else self.accept(request)
 
     def accept(self, request: Request) -> Response:
         """Take one message or an array of them in; return when all are durable.
@@ -45,12 +51,13 @@ class Acceptance:
         """
         require_bearer(request, self.tokens())
         queue = self._queue(request)
-        submitted = read_submissions(request, queue)
+        now = self.clock.now()
+        submitted = read_submissions(request, queue, now=now)
         submissions = [submitted] if isinstance(submitted, Submission) else submitted
         self.log(
             Action.RECEIVED, queue=queue.name, messages=len(submissions), traceparent=request.traceparent
         )
-        answers = self._send(queue, submissions, request.traceparent)
+        answers = self._send(queue, submissions, now, request.traceparent)
         if isinstance(submitted, Submission):
             return _answer_one(answers[0])
         return _answer_all(answers)
@@ -66,11 +73,27 @@ class Acceptance:
             )
         return queue
 
-    def _send(self, queue: Queue, submissions: Sequence[Submission], traceparent: str) -> list[Answer]:
+    def cancel(self, request: Request) -> Response:
+        """Take back the message that waits under a key for its first attempt."""
+        require_bearer(request, self.tokens())
+        queue = self._queue(request)
+        key = request.path_parameters.get("key", "")
+        if not self.producer(queue).cancel(key):
+            raise Problem(
+                HTTPStatus.NOT_FOUND,
+                f"Nothing waits for its first attempt under the key {excerpt(key)}: it is unknown, on the "
+                "queue already, or its delay of up to 15 minutes is the queue's own.",
+            )
+        self.log(Action.CANCELLED, queue=queue.name, idempotency_key=key, traceparent=request.traceparent)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    def _send(
+        self, queue: Queue, submissions: Sequence[Submission], now: datetime, traceparent: str
+    ) -> list[Answer]:
         """Send them, those of one delay together; answers come in the order of the input."""
         by_delay: dict[timedelta, dict[int, Outgoing]] = defaultdict(dict)
         for index, submission in enumerate(submissions):
-            by_delay[submission.delay][index] = submission.outgoing(queue, traceparent=traceparent)
+            by_delay[submission.delay(now)][index] = submission.outgoing(queue, traceparent=traceparent)
         producer = self.producer(queue)
         answers: dict[int, Answer] = {}
         for delay, outgoings in by_delay.items():

@@ -6,6 +6,7 @@ from functools import cache, partial
 
 from accept_message.acceptance import Acceptance
 from headworks import clients
+from headworks.clock import SystemClock
 from headworks.http_api import serve
 from headworks.settings import Settings
 from headworks.telemetry import PowertoolsLog
@@ -22,6 +23,7 @@ acceptance = Acceptance(
     topology=TOPOLOGY,
     producer=cache(partial(producer, log=log, settings=settings)),
     tokens=lambda: secrets.get(settings.producer_secret),
+    clock=SystemClock(),
     log=log,
 )
-handler = serve(acceptance.accept, log=log)
+handler = serve(acceptance.answer, log=log)

@@ -12,15 +12,14 @@ from headworks.errors import Undecodable, excerpt
 from headworks.http_api import bad_request
 from headworks.message import LONGEST_NAME_BYTES
 from headworks.payload import decode_payload
-from headworks.producer import Outgoing
+from headworks.producer import LONGEST_DELAY, Outgoing
 
 if TYPE_CHECKING:
     from headworks.http_api import Request
     from headworks.queue import Queue
 
 MOST_MESSAGES = 100
-# As long as SQS itself can delay; longer waits need a place to wait in.
-MAX_DELAY_SECONDS = 900
+MAX_DELAY_SECONDS = int(LONGEST_DELAY.total_seconds())
 DEFAULT_TYPE = "message"
 KEY_HEADER = "idempotency-key"
 
@@ -32,7 +31,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """One message as it is submitted.
 
     `data` stays the JSON that came.  Unless they are given, `type` is `message` and `source`
-    the path that it was posted to.
+    the path that it was posted to.  `delayseconds` or `deliverat` says how long it waits.
     """
 
     data: msgspec.Raw
@@ -44,11 +43,13 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tenant: str | None = None
     expirytime: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     delayseconds: int = 0
+    deliverat: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
-    @property
-    def delay(self) -> timedelta:
-        """How long the queue keeps it back."""
-        return timedelta(seconds=self.delayseconds)
+    def delay(self, now: datetime) -> timedelta:
+        """How long it is kept back; a time that is over is now."""
+        if self.deliverat is None:
+            return timedelta(seconds=self.delayseconds)
+        return max(self.deliverat - now, timedelta(0))
 
     def outgoing(self, queue: Queue, *, traceparent: str) -> Outgoing:
         """The message as the producer takes it."""
@@ -68,7 +69,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 _decoder = msgspec.json.Decoder(Submission | list[Submission])
 
 
-def read_submissions(request: Request, queue: Queue) -> Submission | list[Submission]:
+def read_submissions(request: Request, queue: Queue, *, now: datetime) -> Submission | list[Submission]:
     """The message in a request, or the array of them, each fit for this queue.
 
     Raises `Problem` 400 that says which message isn't, by its JSON path, and why.
@@ -77,7 +78,7 @@ def read_submissions(request: Request, queue: Queue) -> Submission | list[Submis
     key = _header_key(request)
     if isinstance(submitted, Submission):
         submitted = submitted if key is None else _with_key(submitted, key)
-        _check(submitted, queue, path="$")
+        _check(submitted, queue, path="$", now=now)
         return submitted
     if key is not None:
         raise bad_request(
@@ -86,7 +87,7 @@ def read_submissions(request: Request, queue: Queue) -> Submission | list[Submis
     if not 1 <= len(submitted) <= MOST_MESSAGES:
         raise bad_request(f"An array holds 1 to {MOST_MESSAGES} messages; this one holds {len(submitted)}.")
     for index, submission in enumerate(submitted):
-        _check(submission, queue, path=f"$[{index}]")
+        _check(submission, queue, path=f"$[{index}]", now=now)
     return submitted
 
 
@@ -119,18 +120,25 @@ def _with_key(submission: Submission, key: str) -> Submission:
     return msgspec.structs.replace(submission, idempotencykey=key)
 
 
-def _check(submission: Submission, queue: Queue, *, path: str) -> None:
+def _check(submission: Submission, queue: Queue, *, path: str, now: datetime) -> None:
     for name in _NAMES:
         _check_name(getattr(submission, name), f"{path}.{name}")
-    if not 0 <= submission.delayseconds <= MAX_DELAY_SECONDS:
-        raise bad_request(f"{path}.delayseconds is outside 0 to {MAX_DELAY_SECONDS}.")
-    if queue.fifo and submission.delayseconds:
-        raise bad_request(
-            f"{path}.delayseconds: the queue {queue.name} is ordered, it delays no single message."
-        )
+    _check_delay(submission, path=path, now=now)
     if queue.fifo and submission.partitionkey is None:
         raise bad_request(f"{path}.partitionkey is missing: the queue {queue.name} is ordered by it.")
     _check_data(bytes(submission.data), queue, path=f"{path}.data")
+
+
+def _check_delay(submission: Submission, *, path: str, now: datetime) -> None:
+    if not 0 <= submission.delayseconds <= MAX_DELAY_SECONDS:
+        raise bad_request(f"{path}.delayseconds is outside 0 to {MAX_DELAY_SECONDS:,}, a year.")
+    if submission.deliverat is not None and submission.delayseconds:
+        raise bad_request(f"{path} has both delayseconds and deliverat: give one of them.")
+    delay = submission.delay(now)
+    if delay > LONGEST_DELAY:
+        raise bad_request(f"{path}.deliverat is more than a year ahead.")
+    if delay and submission.expirytime is not None and submission.expirytime <= now + delay:
+        raise bad_request(f"{path}.expirytime is over when the message's delay is: it would have expired.")
 
 
 def _check_name(value: str | None, path: str) -> None:

@@ -77,17 +77,17 @@ class EdgeApi(Construct):
         )
 
     def add(self, edge: Edge, handler: PipelineFunction) -> None:
-        """Lead an edge's route to its function."""
-        method, path = edge.route.split(" ", 1)
-        [route] = self.api.add_routes(
-            path=path,
-            methods=[apigateway.HttpMethod[method]],
-            integration=HttpLambdaIntegration(
-                resource_id(edge.function), handler.function, scope_permission_to_route=True
-            ),
+        """Lead an edge's routes to its function."""
+        integration = HttpLambdaIntegration(
+            resource_id(edge.function), handler.function, scope_permission_to_route=True
         )
-        acknowledge(
-            route,
-            "APIG4",
-            reason="The function itself checks the signature or the token: an authorizer gets no body to verify.",
-        )
+        for each in edge.routes:
+            method, path = each.split(" ", 1)
+            [route] = self.api.add_routes(
+                path=path, methods=[apigateway.HttpMethod[method]], integration=integration
+            )
+            acknowledge(
+                route,
+                "APIG4",
+                reason="The function itself checks the signature or the token: an authorizer gets no body to verify.",
+            )

@@ -112,9 +112,9 @@ class HeadworksService(Stack):
             deployment=self._deployment,
         )
         self._functions[edge.function] = handler
-        if "{source}" in edge.route:
+        if edge.takes("source"):
             self._let_in_webhooks(handler)
-        if "{queue}" in edge.route:
+        if edge.takes("queue"):
             self._let_in_messages(handler)
         if edge.sends_to:
             self._know_producers(handler)

@@ -52,10 +52,14 @@ OTHER = Topology(
     routes=(Route(queue="clicks"), Route(queue="letters", endpoint="post-office")),
     endpoints=(Endpoint(name="post-office"), Endpoint(name="archive", url="https://archive.example")),
     edges=(
-        Edge(function="receive_webhook", route="POST /webhooks/{source}"),
-        Edge(function="accept_message", route="POST /queues/{queue}/messages", memory_mb=1024),
-        Edge(function="tell_health", route="GET /health"),
-        Edge(function="place_order", route="POST /orders", sends_to=("order-lines", "news")),
+        Edge(function="receive_webhook", routes=("POST /webhooks/{source}",)),
+        Edge(
+            function="accept_message",
+            routes=("POST /queues/{queue}/messages", "DELETE /queues/{queue}/messages/{key+}"),
+            memory_mb=1024,
+        ),
+        Edge(function="tell_health", routes=("GET /health",)),
+        Edge(function="place_order", routes=("POST /orders",), sends_to=("order-lines", "news")),
     ),
     tables=(
         Table(name="stock", functions=("update_stock", "place_order")),

@@ -51,7 +51,7 @@ def test_an_edge_of_webhooks_may_read_sources_secrets_and_send_where_routes_lead
         ),
     ) | sending(synthesised, topology.routed_queues)
 
-    assert allowed(synthesised, edge_with("{source}", synthesised)) == expected
+    assert allowed(synthesised, edge_with("source", synthesised)) == expected
 
 
 def test_an_edge_of_messages_may_read_the_producers_secret_and_send_to_every_open_queue(synthesised):
@@ -59,7 +59,7 @@ def test_an_edge_of_messages_may_read_the_producers_secret_and_send_to_every_ope
     expected = allow((READ_SECRET, storage.producer_secret.secret))
     expected |= sending(synthesised, topology.open_queues)
 
-    assert allowed(synthesised, edge_with("{queue}", synthesised)) == expected
+    assert allowed(synthesised, edge_with("queue", synthesised)) == expected
 
 
 def test_another_edge_may_log_and_trace(other):
@@ -126,18 +126,29 @@ def test_no_action_is_a_wildcard_and_every_resource_is_only_where_there_is_no_ot
     )
 
 
-def test_only_its_own_route_may_invoke_an_edge(synthesised):
+def test_only_its_own_routes_may_invoke_an_edge(synthesised):
     service = synthesised.stacks.service
-    permissions = {
-        synthesised.target(each["Properties"]["FunctionName"]): each["Properties"]
+    permissions = [
+        (
+            each["Properties"]["Principal"],
+            synthesised.target(each["Properties"]["FunctionName"]),
+            synthesised.target(each["Properties"]["SourceArn"]).partition("/")[2],
+        )
         for each in synthesised.resources("AWS::Lambda::Permission").values()
-    }
+    ]
 
-    assert len(permissions) == len(synthesised.topology.edges)
-    for edge in synthesised.topology.edges:
-        permission = permissions[synthesised.id_of(service.edges[edge.function].function)]
-        assert permission["Principal"] == "apigateway.amazonaws.com"
-        assert synthesised.target(permission["SourceArn"]).endswith(edge.route.split(" ")[1])
+    expected = [
+        (
+            "apigateway.amazonaws.com",
+            synthesised.id_of(service.edges[edge.function].function),
+            route.split(" /")[1],
+        )
+        for edge in synthesised.topology.edges
+        for route in edge.routes
+    ]
+    assert len(permissions) == len(expected)
+    for principal, function, path in expected:
+        assert [each for each in permissions if each[:2] == (principal, function) and each[2].endswith(path)]
 
 
 def allow(*grants):
@@ -172,7 +183,7 @@ def tables(synthesised, function):
 
 
 def edge_with(parameter, synthesised):
-    [edge] = [edge for edge in synthesised.topology.edges if parameter in edge.route]
+    [edge] = [edge for edge in synthesised.topology.edges if edge.takes(parameter)]
     return synthesised.stacks.service.edges[edge.function].function
 
 

@@ -94,10 +94,10 @@ def test_an_edge_is_told_what_its_route_needs_and_nothing_else(synthesised):
     topology = synthesised.topology
     for edge in topology.edges:
         expected = set(FOR_EVERY_FUNCTION)
-        if "{source}" in edge.route:
+        if edge.takes("source"):
             expected |= {source.secret_variable for source in topology.sources}
             expected |= for_sending(topology.routed_queues)
-        if "{queue}" in edge.route:
+        if edge.takes("queue"):
             expected |= {settings.PRODUCER_SECRET} | for_sending(topology.open_queues)
         if edge.sends_to:
             expected |= {settings.PRODUCER_SECRET} | for_sending(synthesised.queues(edge.sends_to))
@@ -148,7 +148,7 @@ def test_the_api_has_the_declared_routes_and_is_throttled(synthesised):
     [stage] = synthesised.resources("AWS::ApiGatewayV2::Stage").values()
 
     assert {route["Properties"]["RouteKey"] for route in routes} == {
-        edge.route for edge in synthesised.topology.edges
+        route for edge in synthesised.topology.edges for route in edge.routes
     }
     limits = stage["Properties"]["DefaultRouteSettings"]
     assert limits["ThrottlingRateLimit"] == synthesised.deployment.requests_per_second

@@ -21,14 +21,19 @@ class Answer:
 
 
 def http_event(
-    body: bytes, headers: dict[str, str], *, base64_body: bool = False, **path_parameters: str
+    body: bytes,
+    headers: dict[str, str],
+    *,
+    base64_body: bool = False,
+    method: str = "POST",
+    **path_parameters: str,
 ) -> dict[str, Any]:
-    """A POST; API Gateway sends base64 for whatever it doesn't take for text."""
+    """A request, a POST mostly; API Gateway sends base64 for whatever it doesn't take for text."""
     return {
         "version": "2.0",
         "headers": headers,
         "pathParameters": path_parameters,
-        "requestContext": {"http": {"method": "POST"}},
+        "requestContext": {"http": {"method": method}},
         "body": base64.b64encode(body).decode() if base64_body else body.decode("utf-8", "surrogatepass"),
         "isBase64Encoded": base64_body,
     }

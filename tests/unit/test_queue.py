@@ -137,7 +137,7 @@ def test_this_pipelines_declarations_fit_together():
         ({"queues": (a_queue(fifo=True),), "routes": (Route(queue="orders"),)}, "no ordering key"),
         ({"queues": (a_queue(emits=("other",)),)}, "orders sends to the queue 'other'"),
         (
-            {"queues": (a_queue(),), "edges": (Edge(function="a_b", route="POST /a", sends_to=("x",)),)},
+            {"queues": (a_queue(),), "edges": (Edge(function="a_b", routes=("POST /a",), sends_to=("x",)),)},
             "a_b sends to",
         ),
         ({"queues": (a_queue(internal=True),)}, "orders is internal, and nothing here sends to it"),

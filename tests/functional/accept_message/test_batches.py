@@ -72,8 +72,9 @@ def test_an_ordered_queue_gets_them_in_the_order_of_the_array(stand):
     ("wrong", "told"),
     [
         ({"data": {"n": "text"}}, "$[1].data"),
-        ({"data": {"n": 1}, "delayseconds": 901}, "$[1].delayseconds"),
+        ({"data": {"n": 1}, "delayseconds": 40_000_000}, "$[1].delayseconds"),
         ({"data": {"n": 1}, "color": "red"}, "$[1]"),
+        ({"data": {"n": 1}, "delayseconds": 9, "expirytime": "2026-01-01T00:00:09Z"}, "$[1].expirytime"),
         ({"n": 1}, "$[1]"),
     ],
 )

@@ -12,15 +12,15 @@ MAX_HTTP_API_TIMEOUT = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """A function that answers requests: its package and the route that leads to it (`POST /path`).
+    """A function that answers requests: its package and the routes that lead to it (`POST /path`).
 
-    `{source}` in the route lets it verify webhooks and send where routes lead, `{queue}` to
+    `{source}` in a route lets it verify webhooks and send where routes lead, `{queue}` to
     every queue that isn't internal; `sends_to` names the queues beside those.  Whoever sends
     for `{queue}` or `sends_to` knows the producers' tokens.
     """
 
     function: str
-    route: str
+    routes: tuple[str, ...]
     sends_to: tuple[str, ...] = ()
     timeout: timedelta = timedelta(seconds=10)
     memory_mb: int = 512
@@ -30,3 +30,7 @@ class Edge:
             raise InvalidDeclaration(
                 f"{self.function}: a timeout of {self.timeout} is outside 1 to 29 s, what an HTTP API waits for"
             )
+
+    def takes(self, parameter: str) -> bool:
+        """Whether a route has this parameter: `source`, `queue`."""
+        return any(f"{{{parameter}}}" in route for route in self.routes)

@@ -48,14 +48,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer with a JSON body."""
+    """An answer with a JSON body, or with none."""
 
     status: HTTPStatus
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def to_event(self) -> dict[str, Any]:
         """The answer as payload 2.0 wants it."""
+        if self.body is None:
+            return {"statusCode": int(self.status), "headers": dict(self.headers)}
         return {
             "statusCode": int(self.status),
             "headers": {"content-type": _JSON, **self.headers},

@@ -124,7 +124,7 @@ class Producer:
         `delay` is at most a year.
         """
         self._check_delay(delay)
-        candidates = [self._candidate(outgoing) for outgoing in outgoings]
+        candidates = [self._candidate(outgoing, delay) for outgoing in outgoings]
         known = self._look_up({each.key for each in candidates if each.key is not None})
         now = self._clock.now()
         answers: dict[int, Accepted | Unavailable] = {}
@@ -146,12 +146,20 @@ class Producer:
         """Take back a delayed message that no consumer has tried yet.
 
         Its key is free again.  False where nothing of that key waits: it is on the queue
-        already, or was never sent.  Raises `Unavailable`.
+        already, or was never sent.  Raises `Unavailable`; asked again then, it goes on.
         """
-        cancelled = [ledger.cancel(key) for ledger in self._ledgers]
-        if any(cancelled) and self._deduplication is not None:
-            self._deduplication.forget(key)
-        return any(cancelled)
+        memory, now = self._deduplication, self._clock.now()
+        remembered = None if memory is None else memory.look_up({key}).get(key)
+        live = remembered if remembered is not None and now < remembered.window_ends else None
+        if memory is not None and live is not None:
+            # First the edge lets go of the key: a message that is sent again in between is absorbed by the
+            # one that waits.  In the other order it would be a duplicate of what is cancelled, and lost.
+            _let_go(memory, key, live, now)
+        effect_key = _effect_key(key, live.epoch if live is not None else _epoch_after(remembered))
+        answers = [ledger.cancel(effect_key) for ledger in self._ledgers]
+        if memory is not None and live is not None and not any(answers):
+            memory.remember({key: live})
+        return any(answers)
 
     def bury(self, outgoing: Outgoing, *, reason: Reason, error: str) -> Accepted:
         """Keep an event that can't be routed among the dead letters: it was accepted, so it isn't lost."""
@@ -166,7 +174,7 @@ class Producer:
         self._tell(Action.QUARANTINED, message, reason=str(reason), error_message=error)
         return Accepted(message_id=message.id)
 
-    def _candidate(self, outgoing: Outgoing) -> _Candidate:
+    def _candidate(self, outgoing: Outgoing, delay: timedelta = NO_DELAY) -> _Candidate:
         data = encode_payload(outgoing.data)
         key = outgoing.idempotency_key
         if key is None and self._queue.deduplicate == "content":
@@ -184,12 +192,17 @@ class Producer:
             ordering_key=outgoing.ordering_key,
             tenant=outgoing.tenant,
             traceparent=outgoing.traceparent,
-            expires_at=outgoing.expires_at or self._expiry(),
+            expires_at=self._expiry(outgoing, delay),
         )
         return _Candidate(message=message, key=key)
 
-    def _expiry(self) -> datetime | None:
-        return None if self._queue.expires_after is None else self._clock.now() + self._queue.expires_after
+    def _expiry(self, outgoing: Outgoing, delay: timedelta) -> datetime | None:
+        due = self._clock.now() + delay
+        if delay and outgoing.expires_at is not None and outgoing.expires_at <= due:
+            raise InvalidMessage(f"{self._queue.name}: a delay of {delay} ends after the message has expired")
+        if outgoing.expires_at is not None or self._queue.expires_after is None:
+            return outgoing.expires_at
+        return due + self._queue.expires_after
 
     def _send(
         self, fresh: Mapping[int, _Candidate], delay: timedelta, now: datetime
@@ -328,6 +341,26 @@ def _next_epoch(candidate: _Candidate, remembered: Remembered | None) -> _Candid
     """An equal key after its window is an honest repeat: its effect gets a key of its own."""
     if remembered is None:
         return candidate
-    epoch = remembered.epoch + 1
-    message = msgspec.structs.replace(candidate.message, idempotency_key=f"{candidate.key}.{epoch}")
-    return replace(candidate, message=message, epoch=epoch)
+    epoch = _epoch_after(remembered)
+    key = _effect_key(str(candidate.key), epoch)
+    return replace(
+        candidate, message=msgspec.structs.replace(candidate.message, idempotency_key=key), epoch=epoch
+    )
+
+
+def _let_go(memory: Deduplication, key: str, remembered: Remembered, now: datetime) -> None:
+    """Make the next equal key no duplicate, and give it the effect key that this one had."""
+    if remembered.epoch == 0:
+        memory.forget(key)
+    else:
+        memory.remember({key: replace(remembered, epoch=remembered.epoch - 1, window_ends=now)})
+
+
+def _epoch_after(remembered: Remembered | None) -> int:
+    """How many windows a key has had that is sent now."""
+    return 0 if remembered is None else remembered.epoch + 1
+
+
+def _effect_key(key: str, epoch: int) -> str:
+    """The idempotency key of a message: the sender's, told apart from those of earlier windows."""
+    return f"{key}.{epoch}" if epoch else key

@@ -27,6 +27,7 @@ class Action(StrEnum):
     QUEUED = "queued"
     NOT_QUEUED = "not_queued"
     QUARANTINED = "quarantined"
+    CANCELLED = "cancelled"
     STARTED = "started"
     DONE = "done"
     RETRY = "retry"

@@ -12,7 +12,8 @@ from headworks.errors import Undecodable, excerpt
 from headworks.http_api import bad_request
 from headworks.message import LONGEST_NAME_BYTES
 from headworks.payload import decode_payload
-from headworks.producer import LONGEST_DELAY, Outgoing
+from headworks.producer import Outgoing
+from headworks.queue import LONGEST_DELAY
 
 if TYPE_CHECKING:
     from headworks.http_api import Request

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class ClaimCheckBucket(Construct):
     """Private, encrypted, over TLS only; bodies go when no copy of their message can live any more.
 
-    What is kept for a dead letter or a long wait goes by no rule.  Without versions: every
+    What is kept for a dead letter goes by no rule.  Without versions: every
     object is written once, under its message's id, and a version would keep a body beyond
     the life that its prefix promises.
     """
@@ -35,7 +35,9 @@ class ClaimCheckBucket(Construct):
         self, scope: Construct, id_: str, *, queues: Iterable[Queue], removal_policy: RemovalPolicy
     ) -> None:
         super().__init__(scope, id_)
-        lives = {queue.body_prefix: queue.memory_of_keys for queue in queues}
+        lives: dict[str, timedelta] = {}
+        for queue in queues:
+            lives |= {queue.body_prefix: queue.memory_of_keys, queue.waiting_prefix: queue.memory_of_waits}
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -70,12 +72,13 @@ class ClaimCheckBucket(Construct):
         bodies = f"{queue.body_prefix}{queue.name}/*"
         self._grant_objects(grantee, "s3:PutObject", bodies)
         self._grant_objects(grantee, "s3:GetObject", bodies)
-        self._grant_objects(grantee, "s3:PutObject", f"{KEPT_PREFIX}{queue.name}/*")
+        self._grant_objects(grantee, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
 
     def grant_check_out(self, grantee: PipelineFunction, queue: Queue) -> None:
         """Allow reading bodies of a queue's messages, whatever life they were given, and keeping them."""
         self._grant_objects(grantee, "s3:GetObject", f"*/{queue.name}/*")
         self._grant_objects(grantee, "s3:PutObject", f"{KEPT_PREFIX}{queue.name}/*")
+        self._grant_objects(grantee, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
         self._grant_looking(grantee)
 
     def grant_keep(self, grantee: PipelineFunction) -> None:
@@ -84,9 +87,10 @@ class ClaimCheckBucket(Construct):
         self._grant_objects(grantee, "s3:PutObject", f"{KEPT_PREFIX}*")
         self._grant_looking(grantee)
 
-    def grant_kept(self, grantee: PipelineFunction) -> None:
-        """Allow reading what is kept."""
-        self._grant_objects(grantee, "s3:GetObject", f"{KEPT_PREFIX}*")
+    def grant_waiting(self, grantee: PipelineFunction, queues: Iterable[Queue]) -> None:
+        """Allow reading the bodies of what waits."""
+        for queue in queues:
+            self._grant_objects(grantee, "s3:GetObject", f"{queue.waiting_prefix}{queue.name}/*")
         self._grant_looking(grantee)
 
     def _grant_looking(self, grantee: PipelineFunction) -> None:

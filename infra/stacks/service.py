@@ -165,7 +165,7 @@ class HeadworksService(Stack):
     def _wake_waiting(self) -> WakeWaitingFunction:
         function = self._upkeep(WakeWaitingFunction)
         self._storage.ledger.grant_lists(function.function)
-        self._storage.claim_check.grant_kept(function)
+        self._storage.claim_check.grant_waiting(function, self._topology.queues)
         return function
 
     def _upkeep(self, kind: type[_Upkeep]) -> _Upkeep:

@@ -32,6 +32,7 @@ def test_a_consumer_may_take_from_its_own_queue_keep_its_ledger_and_send_where_i
         )
         expected |= objects(storage, "s3:GetObject", f"*/{queue.name}/*")
         expected |= objects(storage, "s3:PutObject", f"kept/{queue.name}/*")
+        expected |= objects(storage, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
         expected |= sending(synthesised, synthesised.queues(queue.emits)) | tables(synthesised, parts.name)
         if any(route.endpoint for route in topology.routes if route.queue == queue.name):
             expected |= allow(*((READ_SECRET, each.secret) for each in storage.endpoint_secrets.values()))
@@ -92,7 +93,8 @@ def test_wake_waiting_may_list_the_ledger_and_send_to_every_consumers_own_queue(
         (ENTRIES, storage.ledger.table),
         ({"s3:ListBucket"}, storage.claim_check.bucket),
     )
-    expected |= objects(storage, "s3:GetObject", "kept/*")
+    for queue, _ in synthesised.consumers():
+        expected |= objects(storage, "s3:GetObject", f"{queue.waiting_prefix}{queue.name}/*")
     expected |= {("dynamodb:Query", f"{Synthesised.id_of(storage.ledger.table)}/index/listed")}
 
     assert allowed(synthesised, synthesised.stacks.service.wake_waiting.function) == expected
@@ -171,7 +173,7 @@ def sending(synthesised, queues):
         expected |= allow(({"sns:Publish"}, parts.topic) if parts.topic else (SEND, parts.queue))
         for action in ("s3:PutObject", "s3:GetObject"):
             expected |= objects(storage, action, f"{queue.body_prefix}{queue.name}/*")
-        expected |= objects(storage, "s3:PutObject", f"kept/{queue.name}/*")
+        expected |= objects(storage, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
     return expected
 
 

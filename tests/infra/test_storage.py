@@ -194,11 +194,18 @@ def test_a_body_is_kept_as_long_as_its_message_can_live_and_no_day_longer(synthe
     [bucket] = synthesised.resources("AWS::S3::Bucket").values()
     rules = {rule["Prefix"]: rule for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"]}
 
-    assert set(rules) == {queue.body_prefix for queue in synthesised.topology.queues}
-    for queue in synthesised.topology.queues:
-        rule = rules[queue.body_prefix]
+    lives = {
+        prefix: life
+        for queue in synthesised.topology.queues
+        for prefix, life in (
+            (queue.body_prefix, queue.memory_of_keys),
+            (queue.waiting_prefix, queue.memory_of_waits),
+        )
+    }
+    assert set(rules) == set(lives)
+    for prefix, rule in rules.items():
         assert rule["Status"] == "Enabled"
-        assert rule["ExpirationInDays"] == math.ceil(queue.memory_of_keys / DAY)
+        assert rule["ExpirationInDays"] == math.ceil(lives[prefix] / DAY)
     assert not [prefix for prefix in rules if KEPT_PREFIX.startswith(prefix)]
     assert "VersioningConfiguration" not in bucket["Properties"]
 

@@ -73,3 +73,16 @@ def test_a_bucket_that_does_not_answer_is_our_own_trouble():
         claim_check.check_in(a_message())
     with pytest.raises(Unavailable):
         claim_check.check_out(msgspec.structs.replace(a_message(), data_ref="s3://bodies/k"))
+
+
+def test_what_waits_lies_where_a_rule_takes_it_and_what_is_dead_where_none_does(claim_check, bucket):
+    travelling = claim_check.check_in(a_message(b'"%s"' % (b"x" * 200)))
+
+    waiting = claim_check.keep(travelling, waits=True)
+    dead = claim_check.keep(waiting)
+
+    assert waiting.data_ref == f"s3://{bucket}/{a_queue().waiting_prefix}orders/{waiting.id}"
+    assert dead.data_ref == f"s3://{bucket}/kept/orders/{dead.id}"
+    assert claim_check.keep(waiting, waits=True) == waiting
+    assert claim_check.keep(dead, waits=True) == dead
+    assert len(claim_check.check_out(waiting).data) == len(claim_check.check_out(dead).data) == 202

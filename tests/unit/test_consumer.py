@@ -39,7 +39,7 @@ class Order:
 class Stand:
     """A consumer between fakes, and what it did."""
 
-    def __init__(self, handle, *, claim_check=None, ledger=MemoryLedger, **fields):
+    def __init__(self, handle, *, claim_check=None, ledger=MemoryLedger, version="", **fields):
         self.broker, self.log, self.clock = MemoryBroker(), RecordingLog(), MovingClock()
         self.ledger = ledger(self.clock)
         self.counts = {}
@@ -53,6 +53,7 @@ class Stand:
                 log=self.log,
                 counts=lambda outcomes, _durations: self.counts.update(outcomes),
                 claim_check=claim_check,
+                version=version,
                 exit_process=self.exited.append,
                 pause=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
             ),
@@ -133,6 +134,31 @@ def test_the_second_parameter_tells_which_attempt_this_is():
     assert [each.attempt for each in got] == [1, 2]
     assert (got[0].max_attempts, got[0].idempotency_key) == (3, "m")
     assert got[0].remaining_time() == timedelta(minutes=5)
+
+
+def test_the_second_parameter_tells_what_failed_before_and_which_trace_it_is_in(caplog):
+    got = []
+
+    def handle(_message, context):
+        got.append(context)
+        context.logger.warning("half-way", extra={"step": 2})
+        raise ValueError("no")
+
+    stand = Stand(handle, version="7")
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    stand.receive(record("m", traceparent=trace))
+    stand.clock.advance(SECOND)
+    stand.receive(record("m", traceparent=trace, count=2))
+
+    [failure] = got[1].history
+    assert got[0].history == ()
+    assert (failure.attempt, failure.error_type, failure.error) == (1, "ValueError", "no")
+    assert (failure.version, failure.request_id) == ("7", FakeContext().aws_request_id)
+    assert "raise ValueError" in failure.stack
+    assert got[1].traceparent == trace
+    line = caplog.records[1]
+    assert (line.getMessage(), line.step, line.attempt) == ("half-way", 2, 2)
+    assert (line.queue, line.message_id, line.traceparent) == ("orders", got[1].message_id, trace)
 
 
 def test_waits_follow_the_policy_and_the_last_attempt_is_the_end():

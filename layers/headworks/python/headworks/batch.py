@@ -72,11 +72,14 @@ class _Over:
 
 
 class Batch:
-    """One batch of one consumer, and how much time it has."""
+    """One batch of one consumer, how much time it has, and which request of Lambda's it is."""
 
-    def __init__(self, workshop: Workshop, remaining: Callable[[], timedelta]) -> None:
+    def __init__(
+        self, workshop: Workshop, remaining: Callable[[], timedelta], *, request_id: str = ""
+    ) -> None:
         self._shop = workshop
         self._remaining = remaining
+        self._request_id = request_id
         self._settled: list[Settled] = []
         self._durations: list[float] = []
         self._suspects: list[tuple[Opened, Suspect, list[Delivery]]] = []
@@ -208,7 +211,9 @@ class Batch:
         """Run the handler; an end that isn't Done is in the ledger afterwards."""
         if self._remaining() < self._shop.queue.timeout:
             return self._shop.processing.give_back(opened, lease)
-        ended = self._shop.processing.run(opened, lease, remaining=self._remaining)
+        ended = self._shop.processing.run(
+            opened, lease, remaining=self._remaining, request_id=self._request_id
+        )
         self._durations.append(ended.duration_ms)
         return ended if isinstance(ended.verdict, outcome.Done) else self._shop.processing.record(ended)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from headworks.message import Message
     from headworks.queue import Queue
 
-# Bodies under this prefix stay until their dead letter is dealt with.
+# Bodies of dead letters: no lifecycle rule takes them.
 KEPT_PREFIX = "kept/"
 
 BUCKET = "the claim-check bucket"
@@ -60,15 +60,17 @@ class ClaimCheck:
             return message
         return message.with_data(self._read(message.data_ref))
 
-    def keep(self, message: Message[bytes]) -> Message[bytes]:
-        """The message with its payload where no lifecycle rule takes it: dead letters and long waits outlive those.
+    def keep(self, message: Message[bytes], *, waits: bool = False) -> Message[bytes]:
+        """The message with its payload where it lies for good; or, if it `waits`, as long as a wait can be.
 
-        Raises `Unavailable`.  A payload that is gone already stays gone.
+        Dead letters and long waits outlive what travels.  Raises `Unavailable`.  A payload that is gone
+        already stays gone.
         """
-        kept_already = f"s3://{self._bucket}/{KEPT_PREFIX}"
+        long_enough = (KEPT_PREFIX, self._prefix(waits))
+        kept_already = tuple(f"s3://{self._bucket}/{prefix}" for prefix in long_enough)
         if message.data_ref is None or message.data_ref.startswith(kept_already):
             return message
-        key = f"{KEPT_PREFIX}{self._queue.name}/{message.id}"
+        key = f"{self._prefix(waits)}{self._queue.name}/{message.id}"
         source = {"Bucket": self._bucket, "Key": message.data_ref.removeprefix(f"s3://{self._bucket}/")}
         try:
             with asking(BUCKET, answers=_MISSING):
@@ -77,9 +79,9 @@ class ClaimCheck:
             return message
         return msgspec.structs.replace(message, data_ref=f"s3://{self._bucket}/{key}")
 
-    def keep_text(self, name: str, text: str) -> str:
+    def keep_text(self, name: str, text: str, *, waits: bool = False) -> str:
         """A body as it came, out of the way; its address.  Raises `Unavailable`."""
-        key = f"{KEPT_PREFIX}{self._queue.name}/{name}.txt"
+        key = f"{self._prefix(waits)}{self._queue.name}/{name}.txt"
         with asking(BUCKET):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=text.encode("utf-8", "surrogatepass"))
         return f"s3://{self._bucket}/{key}"
@@ -87,6 +89,9 @@ class ClaimCheck:
     def kept_text(self, ref: str) -> str:
         """What `keep_text` put out of the way.  Raises `MissingObject`, `Unavailable`."""
         return self._read(ref).decode("utf-8", "surrogatepass")
+
+    def _prefix(self, waits: bool) -> str:
+        return self._queue.waiting_prefix if waits else KEPT_PREFIX
 
     def _read(self, ref: str) -> bytes:
         bucket, _, key = ref.removeprefix("s3://").partition("/")

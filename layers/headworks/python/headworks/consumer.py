@@ -77,6 +77,7 @@ class _Batches:
                 claim_check=self._parts.claim_check,
                 clock=clock,
                 log=self._parts.log,
+                version=self._parts.version,
             ),
             call=call,
             pool=ThreadPoolExecutor(queue.concurrency, thread_name_prefix=queue.name),
@@ -98,14 +99,15 @@ class _Batches:
             ) from error
         if not records:
             return {"batchItemFailures": []}
-        batch = _ConcurrentBatch(lambda some: self._work(some, _remaining(context)))
+        batch = _ConcurrentBatch(lambda some: self._work(some, context))
         with batch(records=records, handler=self._work):
             batch.process()
         return batch.response()
 
-    def _work(self, records: list[dict[str, Any]], remaining: Callable[[], timedelta]) -> frozenset[str]:
+    def _work(self, records: list[dict[str, Any]], context: LambdaContext) -> frozenset[str]:
         """Run the records, and name those that stay on the queue."""
-        result = Batch(self._workshop, remaining).run([delivery_of(record) for record in records])
+        batch = Batch(self._workshop, _remaining(context), request_id=context.aws_request_id)
+        result = batch.run([delivery_of(record) for record in records])
         outcomes = Counter(type(each.outcome).__name__ for each in result.settled)
         if result.completions_lost:
             outcomes["CompletionLost"] = result.completions_lost

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from headworks.ledger.ledger import Failure
+
+    Logger = logging.LoggerAdapter[logging.Logger]
+
+
+def _plain_logger() -> Logger:
+    return logging.LoggerAdapter(logging.getLogger(__name__), {})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """This attempt: given to a handler that takes a second parameter.
 
-    `attempt` counts from 1 up to `max_attempts`.  `remaining_time()` is what the handler
-    may still use.  `idempotency_key` is the same on every attempt: pass it on to whatever
-    the effect calls.
+    `attempt` counts from 1 up to `max_attempts`; `history` holds the failed ones before it,
+    the first and the latest.  `remaining_time()` is what the handler may still use.
+    `idempotency_key` is the same on every attempt: pass it on to whatever the effect calls,
+    as `traceparent` (W3C) to whatever should appear in the same trace.  Lines of `logger`
+    name the message, the attempt and the trace.
     """
 
     queue: str
@@ -26,3 +37,6 @@ class Context:
     attempt: int
     max_attempts: int
     remaining_time: Callable[[], timedelta]
+    history: tuple[Failure, ...] = ()
+    traceparent: str | None = None
+    logger: Logger = field(default_factory=_plain_logger, repr=False, compare=False)

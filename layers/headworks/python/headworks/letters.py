@@ -23,26 +23,30 @@ _BYTES = "application/octet-stream"
 
 
 def write_letter(
-    claim_check: ClaimCheck | None, delivery: Delivery, message: Message[bytes] | None
+    claim_check: ClaimCheck | None,
+    delivery: Delivery,
+    message: Message[bytes] | None,
+    *,
+    waits: bool = False,
 ) -> Letter:
-    """What is kept of a delivery.
+    """What is kept of a delivery: for good, or while it `waits`.
 
     A message is kept as one of ours, whatever it came as: sent again it has the same id and
     the same key.  A body that nobody could read is kept as it came.  Raises `Unavailable`.
     """
-    if message is not None and claim_check is not None:
-        message = claim_check.keep(message)
-    body = delivery.body if message is None else _readable(message)
-    large = len(body.encode("utf-8", "surrogatepass")) > LARGEST_INLINE_BYTES
-    if not large or claim_check is None:
-        return Letter(body=body, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key)
-    name = delivery.id if message is None else message.id
-    return Letter(
-        body="",
-        body_ref=claim_check.keep_text(name, body),
-        sent_at=delivery.sent_at,
-        ordering_key=delivery.ordering_key,
-    )
+    if message is None:
+        name, body = delivery.id, delivery.body
+    else:
+        name, body = message.id, _body(claim_check, message, waits=waits)
+    letter = Letter(body=body, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key)
+    return _small(claim_check, name, letter, waits=waits)
+
+
+def letter_to_wait(claim_check: ClaimCheck | None, message: Message[bytes]) -> Letter:
+    """What is kept of a message that isn't sent yet.  Raises `Unavailable`."""
+    body = _body(claim_check, message, waits=True)
+    letter = Letter(body=body, sent_at=message.time, ordering_key=message.ordering_key)
+    return _small(claim_check, message.id, letter, waits=True)
 
 
 def whole_letter(claim_check: ClaimCheck | None, letter: Letter) -> Letter:
@@ -68,6 +72,18 @@ def open_letter(claim_check: ClaimCheck | None, letter: Letter, queue: Queue) ->
     if not message.id:
         return whole.body
     return message if claim_check is None else claim_check.check_out(message)
+
+
+def _body(claim_check: ClaimCheck | None, message: Message[bytes], *, waits: bool) -> str:
+    return _readable(message if claim_check is None else claim_check.keep(message, waits=waits))
+
+
+def _small(claim_check: ClaimCheck | None, name: str, letter: Letter, *, waits: bool) -> Letter:
+    """The letter, its body in the bucket if it is too large for an item."""
+    large = len(letter.body.encode("utf-8", "surrogatepass")) > LARGEST_INLINE_BYTES
+    if not large or claim_check is None:
+        return letter
+    return replace(letter, body="", body_ref=claim_check.keep_text(name, letter.body, waits=waits))
 
 
 def _readable(message: Message[bytes]) -> str:

@@ -75,6 +75,7 @@ class Processing:
         claim_check: ClaimCheck | None,
         clock: Clock,
         log: Log,
+        version: str = "",
     ) -> None:
         self._queue = queue
         self._consumer = consumer
@@ -83,6 +84,7 @@ class Processing:
         self._claim_check = claim_check
         self._clock = clock
         self._log = log
+        self._version = version
 
     def open(self, delivery: Delivery) -> Opened | Settled:
         """Read a delivery.  One that can't be read, or came too late, is dead and was never run."""
@@ -121,7 +123,9 @@ class Processing:
             return self.defer(opened, str(error))
         return self.defer(opened, "too little time left in this invocation", after=timedelta(seconds=1))
 
-    def run(self, opened: Opened, lease: Lease, *, remaining: Callable[[], timedelta]) -> Ended:
+    def run(
+        self, opened: Opened, lease: Lease, *, remaining: Callable[[], timedelta], request_id: str = ""
+    ) -> Ended:
         """Run the handler and judge its end."""
         self._tell(Action.STARTED, opened.delivery, opened.message, attempt=lease.attempt)
         started = perf_counter()
@@ -133,7 +137,9 @@ class Processing:
             receive_count=opened.delivery.receive_count,
             policy=self._queue.retry,
         )
-        failure = None if error is None else self._failure(lease.attempt, error, duration_ms)
+        failure = None
+        if error is not None:
+            failure = self._failure(lease.attempt, error, duration_ms, request_id=request_id)
         return Ended(opened=opened, lease=lease, verdict=verdict, failure=failure, duration_ms=duration_ms)
 
     def record(self, ended: Ended) -> Settled:
@@ -174,7 +180,7 @@ class Processing:
                 if self._queue.fifo or after <= LONGEST_WAIT_IN_QUEUE:
                     self._ledger.retry(lease, failure, due=due)
                     return ended.verdict
-                letter = self._letter(ended.opened.delivery, ended.opened.message)
+                letter = self._letter(ended.opened.delivery, ended.opened.message, waits=True)
                 self._ledger.wait(lease, failure, letter, due=due)
                 return outcome.Retry(after=after, error=error, away=True)
             case outcome.Defer(after=after):
@@ -204,8 +210,8 @@ class Processing:
             return self._settled(delivery, message, outcome.Done(duplicate=True))
         return self._settled(delivery, message, outcome.Dead(reason=reason, error=error))
 
-    def _letter(self, delivery: Delivery, message: Message[bytes] | None) -> Letter:
-        return write_letter(self._claim_check, delivery, message)
+    def _letter(self, delivery: Delivery, message: Message[bytes] | None, *, waits: bool = False) -> Letter:
+        return write_letter(self._claim_check, delivery, message, waits=waits)
 
     def _handle(self, opened: Opened, lease: Lease, remaining: Callable[[], timedelta]) -> Exception | None:
         """The exception that the attempt ended with, if any: the one boundary where every kind is caught."""
@@ -218,6 +224,15 @@ class Processing:
             attempt=lease.attempt,
             max_attempts=self._queue.retry.max_attempts,
             remaining_time=remaining,
+            history=lease.history,
+            traceparent=message.traceparent,
+            logger=self._log.for_handler(
+                queue=self._queue.name,
+                consumer=self._consumer,
+                message_id=message.id,
+                attempt=lease.attempt,
+                traceparent=message.traceparent,
+            ),
         )
         try:
             whole = message if self._claim_check is None else self._claim_check.check_out(message)
@@ -231,7 +246,9 @@ class Processing:
             return error
         return None
 
-    def _failure(self, attempt: int, error: BaseException, duration_ms: float) -> Failure:
+    def _failure(
+        self, attempt: int, error: BaseException, duration_ms: float, *, request_id: str = ""
+    ) -> Failure:
         expected = isinstance(error, HeadworksError)
         return Failure(
             attempt=attempt,
@@ -240,6 +257,8 @@ class Processing:
             error=str(error),
             stack="" if expected else "".join(traceback.format_exception(error)),
             duration_ms=int(duration_ms),
+            version=self._version,
+            request_id=request_id,
         )
 
     def _settled(

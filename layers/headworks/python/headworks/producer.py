@@ -13,9 +13,11 @@ from headworks.brokers.broker import NO_DELAY, Sent
 from headworks.clock import SystemClock
 from headworks.deduplication import Remembered
 from headworks.errors import InvalidMessage, Unavailable
-from headworks.ledger.ledger import Entry, Letter
-from headworks.message import JSON_TYPE, encode, new_message
+from headworks.ledger.ledger import Entry
+from headworks.letters import letter_to_wait
+from headworks.message import JSON_TYPE, new_message
 from headworks.payload import encode_payload
+from headworks.queue import LONGEST_DELAY
 from headworks.telemetry import Action
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from headworks.queue import Queue
     from headworks.telemetry import Log
 
-LONGEST_DELAY = timedelta(days=365)
 # SQS's own DelaySeconds.
 LONGEST_DELAY_OF_TRANSPORT = timedelta(seconds=900)
 
@@ -250,10 +251,9 @@ class Producer:
 
     def _hold_one(self, message: Message[bytes], due: datetime) -> Sent:
         try:
-            kept = message if self._claim_check is None else self._claim_check.keep(message)
-            letter = Letter(body=encode(kept), sent_at=message.time, ordering_key=message.ordering_key)
+            letter = letter_to_wait(self._claim_check, message)
             for ledger in self._ledgers:
-                ledger.hold(Entry.of(kept), letter, due=due)
+                ledger.hold(Entry.of(message), letter, due=due)
         except Unavailable as error:
             return Sent(message_id=message.id, error=str(error))
         return Sent(message_id=message.id)

@@ -33,6 +33,8 @@ MIN_RECEIVE_LIMIT_STANDARD = 100
 MIN_DEFERRALS_PER_ATTEMPT = 5
 # A wait up to this long is the transport's; a longer one leaves the queue (on FIFO none does).
 LONGEST_WAIT_IN_QUEUE = timedelta(seconds=60)
+# What a producer may ask for.
+LONGEST_DELAY = timedelta(days=365)
 QUEUE_RETENTION = timedelta(days=12)
 
 _FUNCTION = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -122,6 +124,19 @@ class Queue:
     def body_prefix(self) -> str:
         """Where claim-checked bodies lie in the bucket, by the days that they are needed."""
         return f"{math.ceil(self.memory_of_keys / timedelta(days=1))}d/"
+
+    @property
+    def memory_of_waits(self) -> timedelta:
+        """How long the body of a message that waits out of the queue is needed: its longest delay, every wait
+        that its handler may ask for, and the life of its last copy.
+        """
+        waits = self.retry.longest_delay * (self.retry.max_attempts - 1)
+        return LONGEST_DELAY + waits + self.memory_of_keys
+
+    @property
+    def waiting_prefix(self) -> str:
+        """Where the bodies of messages that wait lie in the bucket, by the days that they are needed."""
+        return f"{math.ceil(self.memory_of_waits / timedelta(days=1))}d/"
 
     @property
     def oldest_age_alarm(self) -> timedelta:

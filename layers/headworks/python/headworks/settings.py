@@ -22,6 +22,8 @@ CLAIM_CHECK_BUCKET = "CLAIM_CHECK_BUCKET"
 PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
 SERVICE_NAME = "POWERTOOLS_SERVICE_NAME"
+# Lambda's own.
+FUNCTION_VERSION = "AWS_LAMBDA_FUNCTION_VERSION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,11 @@ class Settings:
     def producer_secret(self) -> str:
         """The name of the secret that holds the producers' bearer tokens."""
         return self._required(PRODUCER_SECRET, "the secret with the producers' tokens")
+
+    @property
+    def function_version(self) -> str:
+        """The version of the function that runs, as Lambda tells it; empty elsewhere."""
+        return self.environ.get(FUNCTION_VERSION, "")
 
     @property
     def allowed_networks(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from headworks.errors import HeadworksError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, MutableMapping, Sequence
 
 NAMESPACE = "Headworks"
 LONGEST_ERROR = 1000
@@ -44,6 +44,9 @@ class Log(Protocol):
 
     def begin(self, context: object) -> None:
         """From here on lines belong to the invocation of this Lambda context."""
+
+    def for_handler(self, **fields: Any) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines carry these fields."""
 
 
 class Counts(Protocol):
@@ -91,6 +94,17 @@ class PowertoolsLog:
 
     def begin(self, context: object) -> None:
         self._logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
+
+    def for_handler(self, **fields: Any) -> logging.LoggerAdapter[logging.Logger]:
+        return HandlerLogger(logging.getLogger(self._logger.service), fields)
+
+
+class HandlerLogger(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose lines carry some fields, beside those that a line brings itself."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Add the fields to a line's own, which come first."""
+        return msg, {**kwargs, "extra": {**(self.extra or {}), **(kwargs.get("extra") or {})}}
 
 
 def powertools_counts(queue: str, consumer: str) -> Counts:

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerParts:
-    """What a consumer works with."""
+    """What a consumer works with; `version` is the code's, as histories name it."""
 
     broker: Broker
     ledger: Ledger
     log: Log
     counts: Counts
     claim_check: ClaimCheck | None = None
+    version: str = ""
     exit_process: Callable[[int], object] = os._exit
     pause: Callable[[float], None] = time.sleep
 
@@ -49,6 +50,7 @@ def consumer_parts(queue: Queue, consumer: str, settings: Settings | None = None
         log=log,
         counts=powertools_counts(queue.name, consumer),
         claim_check=claim_check(queue, settings),
+        version=settings.function_version,
     )
 
 

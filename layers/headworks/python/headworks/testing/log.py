@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
+
+from headworks.telemetry import HandlerLogger
 
 if TYPE_CHECKING:
     from headworks.telemetry import Action
@@ -20,6 +23,10 @@ class RecordingLog:
 
     def begin(self, context: object) -> None:
         self.context = context
+
+    def for_handler(self, **fields: Any) -> HandlerLogger:
+        """Lines of handlers go to the standard logger of this module."""
+        return HandlerLogger(logging.getLogger(__name__), fields)
 
     @property
     def actions(self) -> list[Action]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 from uuid import uuid4
 
 import urllib3
@@ -98,6 +99,20 @@ class Pipeline:
     def wait_for(self, event: Event, *, deliveries: int = 1, seconds: float = 60) -> list[Arrival]:
         """This event's deliveries, when there are as many."""
         return eventually(lambda: self.arrivals(event), lambda seen: len(seen) >= deliveries, seconds=seconds)
+
+    def post(self, queue: str, body: dict[str, Any], *, key: str) -> urllib3.BaseHTTPResponse:
+        """Send a message of a service's own."""
+        url = f"{self.outputs.endpoint}/queues/{queue}/messages"
+        return self.http.request("POST", url, json={**body, "idempotencykey": key}, headers=self._token)
+
+    def take_back(self, queue: str, key: str) -> urllib3.BaseHTTPResponse:
+        """Cancel what waits under a key."""
+        url = f"{self.outputs.endpoint}/queues/{queue}/messages/{quote(key, safe='')}"
+        return self.http.request("DELETE", url, headers=self._token)
+
+    @property
+    def _token(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.outputs.producer_token}"}
 
     def dead_letter(self, message_id: str) -> dict[str, str]:
         """What the ledger lists of a dead letter, when it is there."""

@@ -111,3 +111,14 @@ def test_what_nobody_signed_goes_nowhere(pipeline):
     pipeline.send(later)
     pipeline.wait_for(later)
     assert pipeline.arrivals(event) == []
+
+
+def test_a_message_waits_in_the_ledger_and_is_taken_back_by_its_key(pipeline):
+    body = {"data": {"endpoint": "default", "body": ""}, "delayseconds": 20 * 60}
+
+    accepted = pipeline.post("webhooks", body, key="my/odd key €")
+
+    assert accepted.status == 202
+    assert pipeline.listed(State.WAITING, accepted.json()["messageId"])["attempt"] == "0"
+    taken_back = [pipeline.take_back("webhooks", "my/odd key €").status for _ in range(2)]
+    assert taken_back == [204, 404]

@@ -255,8 +255,15 @@ def test_what_runs_or_was_done_at_its_first_attempt_is_found_by_its_key_alone(st
     assert stand.find("msg_k") == []
 
 
-def test_an_unknown_name_finds_nothing(stand):
-    assert stand.find("unheard of") == []
+@pytest.mark.parametrize("name", ["unheard of", "", "x" * 5000])
+def test_an_unknown_name_finds_nothing(stand, name):
+    assert stand.find(name) == []
+
+
+def test_a_message_that_somebody_else_gave_a_long_id_is_buried_and_found(stand):
+    stand.bury("k", message_id="€" * 3000)
+
+    assert [story.listed.entry.key for story in stand.find("€" * 3000)] == ["k"]
 
 
 def test_a_store_that_is_down_is_no_empty_list(clock):

@@ -222,3 +222,9 @@ def test_a_store_that_fails_one_key_alone_fails_that_one_alone(ledger, dynamodb,
 
     assert [type(answer) for answer in answers] == [type(None), Lease, Lease]
     assert not isinstance(answers[1], Closed)
+
+
+def test_what_an_item_is_found_by_fits_an_index_key():
+    [value] = layout.found_by("\U0001f680" * 3000).values()
+
+    assert len(value["S"].encode()) <= 2048

@@ -292,7 +292,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
             **told,
             **layout.last_error(failure),
             **layout.listing(state, self._list, lease.entry.key, listed_at),
-            layout.FOUND_BY: string(lease.entry.message_id),
+            **layout.found_by(lease.entry.message_id),
         }
         expression = "SET #state = :state, #in_progress_expiration = :now"
         expression += "".join(f", #{name} = :{name}" for name in sets)
@@ -317,7 +317,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
             **told,
             **layout.header(entry),
             **layout.listing(State.DEAD, self._list, entry.key, now),
-            layout.FOUND_BY: string(entry.message_id),
+            **layout.found_by(entry.message_id),
         }
         expression = (
             "SET #state = :dead, #status = if_not_exists(#status, :in_progress), "

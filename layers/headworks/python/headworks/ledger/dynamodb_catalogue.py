@@ -70,6 +70,8 @@ class DynamoDBCatalogue:
             return _page(merged, limit, listing)
 
     def find(self, name: str, addresses: Collection[Address]) -> list[Story]:
+        if not name:
+            return []
         by_key = [layout.identity(_list_of(address), name) for address in addresses]
         with asking(LEDGER):
             identities = dict.fromkeys([*by_key, *self._ids_of_message(name)])
@@ -118,7 +120,7 @@ class DynamoDBCatalogue:
             IndexName=layout.FOUND_BY,
             KeyConditionExpression="#found_by = :message_id",
             ExpressionAttributeNames={"#found_by": layout.FOUND_BY},
-            ExpressionAttributeValues={":message_id": string(message_id)},
+            ExpressionAttributeValues={":message_id": layout.found_by(message_id)[layout.FOUND_BY]},
         )
         return [item["id"]["S"] for item in answer["Items"]]
 

@@ -56,6 +56,8 @@ LISTED_ATTRIBUTES = (
 # Powertools reads `expiration` of every item; this one never comes.
 NEVER = 253_402_300_799
 
+# Characters of up to four bytes.
+LONGEST_FOUND_BY = 512
 LONGEST_ERROR = 500
 LONGEST_ERROR_TYPE = 100
 LONGEST_STACK = 1500
@@ -94,6 +96,11 @@ def last_error(failure: Failure | None) -> Attributes:
     }
 
 
+def found_by(message_id: str) -> Attributes:
+    """The attribute that an item is found by; cut, for an index key holds 2 KiB and others' ids may be longer."""
+    return {FOUND_BY: string(message_id[:LONGEST_FOUND_BY])}
+
+
 def header(entry: Entry) -> Attributes:
     """An entry as attributes."""
     values = {
@@ -130,7 +137,7 @@ def held(identity: str, entry: Entry, *, now: datetime, due: datetime, forgotten
         **new_lease(identity, lease, forgotten=forgotten),
         "state": string(State.WAITING),
         "due": milliseconds(due),
-        FOUND_BY: string(entry.message_id),
+        **found_by(entry.message_id),
     }
 
 

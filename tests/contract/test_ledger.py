@@ -234,10 +234,24 @@ def test_only_what_has_never_run_can_be_cancelled(ledger, clock):
     ledger.hold(entry("held"), LETTER, due=due)
     ledger.wait(lease_one(ledger, "tried"), failure(), LETTER, due=due)
 
-    assert ledger.cancel("held")
-    assert not ledger.cancel("held")
+    assert [ledger.cancel("held"), ledger.cancel("held")] == [True, True]
     assert not ledger.cancel("tried")
-    assert isinstance(lease_one(ledger, "held"), Lease)
+    assert not ledger.cancel("unheard of")
+    clock.advance(2 * MINUTE)
+    assert lease_one(ledger, "held") == Closed(state=State.CANCELLED)
+    assert [each.entry.key for each in ledger.waiting(due_before=clock.now(), limit=9)] == ["tried"]
+    assert isinstance(lease_one(ledger, "tried"), Lease)
+
+
+def test_a_copy_that_was_sent_while_its_message_was_cancelled_does_not_run(ledger, clock):
+    ledger.hold(entry(), LETTER, due=clock.now())
+    [sent] = ledger.waiting(due_before=clock.now(), limit=1)
+
+    assert ledger.cancel("k")
+
+    assert not ledger.woken(sent)
+    assert lease_one(ledger) == Closed(state=State.CANCELLED)
+    assert ledger.bury(entry(), LETTER, reason=Reason.CRASHED, failure=None) is State.CANCELLED
 
 
 def test_equal_keys_of_other_consumers_are_others(ledger, other_ledger):

@@ -52,9 +52,6 @@ class Deduplication(Protocol):
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         """Write acceptances down.  Raises `Unavailable`."""
 
-    def forget(self, key: str) -> None:
-        """The next equal key is no duplicate.  Raises `Unavailable`."""
-
 
 class DynamoDBDeduplication:
     """Acceptances in a table, each kept as long as a completed key is: the next epoch must be known by then.
@@ -86,10 +83,6 @@ class DynamoDBDeduplication:
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         for some in chunks(accepted, MOST_WRITES):
             self._put([{"PutRequest": {"Item": self._item(key, accepted[key])}} for key in some])
-
-    def forget(self, key: str) -> None:
-        with asking(TABLE):
-            self._client.delete_item(TableName=self._table, Key={"id": {"S": self._id(key)}})
 
     def _item(self, key: str, remembered: Remembered) -> dict[str, Any]:
         now = self._clock.now()

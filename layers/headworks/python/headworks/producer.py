@@ -144,22 +144,20 @@ class Producer:
         return [answers[index] for index in range(len(candidates))]
 
     def cancel(self, key: str) -> bool:
-        """Take back a delayed message that no consumer has tried yet.
+        """Take back a delayed message that no consumer has tried yet: no copy of it runs any more.
 
-        Its key is free again.  False where nothing of that key waits: it is on the queue
-        already, or was never sent.  Raises `Unavailable`; asked again then, it goes on.
+        Where the edge remembers the key, it is free again.  False where nothing of that key
+        waits: it is on the queue already, or was never sent.  Raises `Unavailable`; asked
+        again then, it goes on where it was.
         """
         memory, now = self._deduplication, self._clock.now()
         remembered = None if memory is None else memory.look_up({key}).get(key)
-        live = remembered if remembered is not None and now < remembered.window_ends else None
-        if memory is not None and live is not None:
-            # First the edge lets go of the key: a message that is sent again in between is absorbed by the
-            # one that waits.  In the other order it would be a duplicate of what is cancelled, and lost.
-            _let_go(memory, key, live, now)
-        effect_key = _effect_key(key, live.epoch if live is not None else _epoch_after(remembered))
+        if remembered is not None and remembered.window_ends <= now:
+            return False
+        effect_key = key if remembered is None else _effect_key(key, remembered.epoch)
         answers = [ledger.cancel(effect_key) for ledger in self._ledgers]
-        if memory is not None and live is not None and not any(answers):
-            memory.remember({key: live})
+        if memory is not None and remembered is not None and any(answers):
+            memory.remember({key: replace(remembered, window_ends=now)})
         return any(answers)
 
     def bury(self, outgoing: Outgoing, *, reason: Reason, error: str) -> Accepted:
@@ -341,24 +339,11 @@ def _next_epoch(candidate: _Candidate, remembered: Remembered | None) -> _Candid
     """An equal key after its window is an honest repeat: its effect gets a key of its own."""
     if remembered is None:
         return candidate
-    epoch = _epoch_after(remembered)
+    epoch = remembered.epoch + 1
     key = _effect_key(str(candidate.key), epoch)
     return replace(
         candidate, message=msgspec.structs.replace(candidate.message, idempotency_key=key), epoch=epoch
     )
-
-
-def _let_go(memory: Deduplication, key: str, remembered: Remembered, now: datetime) -> None:
-    """Make the next equal key no duplicate, and give it the effect key that this one had."""
-    if remembered.epoch == 0:
-        memory.forget(key)
-    else:
-        memory.remember({key: replace(remembered, epoch=remembered.epoch - 1, window_ends=now)})
-
-
-def _epoch_after(remembered: Remembered | None) -> int:
-    """How many windows a key has had that is sent now."""
-    return 0 if remembered is None else remembered.epoch + 1
 
 
 def _effect_key(key: str, epoch: int) -> str:

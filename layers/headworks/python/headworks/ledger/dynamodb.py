@@ -208,11 +208,20 @@ class DynamoDBLedger(FencedPersistenceLayer):
             return self._update(identity, expression, "#state = :waiting AND #due = :due", values).changed
 
     def cancel(self, key: str) -> bool:
-        condition = "#state = :waiting AND #attempt = :none"
+        values = {
+            ":waiting": string(State.WAITING),
+            ":none": number(0),
+            ":cancelled": string(State.CANCELLED),
+            ":completed": string("COMPLETED"),
+            ":nothing": string("{}"),
+        }
+        # Powertools reads it as completed: nothing is left to run.
+        expression = (
+            "SET #state = :cancelled, #status = :completed, #data = :nothing REMOVE #due, #listed, #listed_at"
+        )
+        condition = "(#state = :waiting AND #attempt = :none) OR #state = :cancelled"
         with asking(LEDGER):
-            return self._delete(
-                self.identity(key), condition, {":waiting": string(State.WAITING), ":none": number(0)}
-            )
+            return self._update(self.identity(key), expression, condition, values).changed
 
     def _insert(self, lease: Lease, now: datetime) -> dict[str, Any]:
         item = layout.new_lease(self.identity(lease.entry.key), lease, forgotten=now + self._remembered_for)

@@ -27,6 +27,7 @@ class State(StrEnum):
     COMPLETED = "completed"
     DEAD = "dead"
     REPLAYING = "replaying"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,4 +188,4 @@ class Ledger(Protocol):
         """It was sent: a copy of it is on the queue from now on."""
 
     def cancel(self, key: str) -> bool:
-        """Forget a message that has waited for its first attempt."""
+        """Close the key of a message that waits for its first attempt: no copy of it ever runs."""

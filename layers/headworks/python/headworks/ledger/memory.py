@@ -137,9 +137,9 @@ class MemoryLedger:
     def cancel(self, key: str) -> bool:
         with self._open():
             item = self.items.get(key)
-            if item is None or item.state is not State.WAITING or item.attempt:
+            if item is None or item.attempt or item.state not in (State.WAITING, State.CANCELLED):
                 return False
-            del self.items[key]
+            self.items[key] = replace(item, state=State.CANCELLED, due=None)
             return True
 
     def _lease(self, entry: Entry, owner: str, lasts: timedelta) -> Answer:

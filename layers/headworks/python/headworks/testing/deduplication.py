@@ -27,10 +27,6 @@ class MemoryDeduplication:
         self._check()
         self.remembered.update(accepted)
 
-    def forget(self, key: str) -> None:
-        self._check()
-        self.remembered.pop(key, None)
-
     def _check(self) -> None:
         if self.down:
             raise Unavailable("the deduplication table", "down")

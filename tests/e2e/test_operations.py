@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from infra.local.environment import REGION
+
 pytestmark = pytest.mark.e2e
 
 
@@ -27,3 +29,19 @@ def test_a_dead_letter_is_listed_and_shown_by_its_id_with_its_story(pipeline, he
 
 def test_an_unknown_message_is_exit_code_1(pipeline, headworks):
     assert headworks("dead", "show", "msg_unheard-of").returncode == 1
+
+
+def test_a_deployed_pipeline_is_found_by_the_outputs_of_its_stack(pipeline, headworks, monkeypatch):
+    for variable, value in {
+        "AWS_ENDPOINT_URL": pipeline.outputs.aws_endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    message_id = pipeline.give_up("webhooks", "deliver_webhook")
+    pipeline.dead_letter(message_id)
+
+    shown = headworks("dead", "show", message_id, "--json", "--region", REGION)
+
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["items"][0]["reason"] == "crashed"

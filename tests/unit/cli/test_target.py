@@ -1,0 +1,22 @@
+"""Which pipeline a command speaks to; `tests/e2e/test_operations.py` has the deployed one."""
+
+import pytest
+
+from infra.cli.target import NotDeployed, find_target
+from infra.local.errors import NotRunning
+from infra.local.workspace import HOME
+from tests.unit.local.test_outputs import OUTPUTS
+
+
+def test_a_profile_that_is_none_is_said():
+    with pytest.raises(NotDeployed, match="unheard-of"):
+        find_target(HOME, "unheard-of", None)
+
+
+def test_a_directory_means_the_local_run_in_it_and_nothing_else(tmp_path):
+    with pytest.raises(NotRunning):
+        find_target(tmp_path, None, None)
+
+    OUTPUTS.write(tmp_path / "outputs.json")
+
+    assert find_target(tmp_path, None, None).catalogue is not None

@@ -64,10 +64,12 @@ class Standing:
         )
 
     @property
-    def accounted(self) -> int:
-        """The attempts that failures, counted crashes and the last, still unjudged run make together."""
-        unjudged = self.state in (State.RUNNING, State.COMPLETED) or self.reason is Reason.CRASHED
-        return self.failures + self.crashes + unjudged
+    def is_accounted(self) -> bool:
+        """Whether failures, counted crashes and perhaps a last run that wasn't judged make its attempts."""
+        unjudged = self.attempt - self.failures - self.crashes
+        if self.reason is Reason.CRASHED:
+            return unjudged in (0, 1)
+        return unjudged == (self.state in (State.RUNNING, State.COMPLETED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class Books:
     `runs` the handler's starts, `effects` what the world saw, `records` the completions
     that the store took; all in the order in which they happened.  `dead` names the
     processes that died, `unanswered` (key, process) where an answer of the store was lost.
-    `left` are keys still on a queue.
+    `left` are keys still on a queue, `given_up` those that SQS moved to a dead-letter queue.
 
     The named gap: an effect may happen again only if its process died (or lost the store's
     answer) after it, and the store has no record of it from that process.
@@ -122,6 +124,7 @@ class Books:
     records: list[Step] = field(default_factory=list)
     dead: set[str] = field(default_factory=set)
     unanswered: set[tuple[str, str]] = field(default_factory=set)
+    given_up: set[str] = field(default_factory=set)
     standings: Mapping[str, Standing] = field(default_factory=dict)
     left: Sequence[str] = ()
 
@@ -186,41 +189,41 @@ class Books:
         return {**open_ones, **dict.fromkeys(self.left, "it is still on a queue")}
 
     def _miscounted(self) -> dict[str, str]:
-        wrong: dict[str, str] = {}
         leases, returned, runs = _by_key(self.leases), _by_key(self.returned), _by_key(self.runs)
-        for key, standing in self.standings.items():
-            complaint = self._complaint(
-                standing, leases.get(key, []), returned.get(key, []), runs.get(key, [])
-            )
-            if complaint:
-                wrong[key] = complaint
-        return wrong
+        complaints = {
+            key: self._lease_complaint(standing, leases[key], returned[key])
+            or self._run_complaint(leases[key], runs[key])
+            or self._death_complaint(standing, runs[key], given_up=key in self.given_up)
+            for key, standing in self.standings.items()
+        }
+        return {key: complaint for key, complaint in complaints.items() if complaint}
 
-    def _complaint(
-        self, standing: Standing, leases: list[Step], returned: list[Step], runs: list[Step]
-    ) -> str | None:
-        counted = len(leases) - len(returned)
-        broken = sum(self._is_broken(each) for each in leases)
-        granted = Counter((each.attempt, each.process) for each in leases)
+    def _lease_complaint(self, standing: Standing, leases: list[Step], returned: list[Step]) -> str | None:
+        counted, broken = len(leases) - len(returned), sum(map(self._is_broken, leases))
         if standing.attempt != counted:
             return f"attempt {standing.attempt} after {counted} leases that weren't given back"
-        if standing.accounted != standing.attempt:
+        if not standing.is_accounted:
             return f"{standing.failures} failures and {standing.crashes} crashes make no {standing.attempt} attempts"
         if standing.crashes > broken:
             return f"{standing.crashes} crashes counted, and {broken} leases were broken"
-        if Counter((each.attempt, each.process) for each in runs) - granted:
-            return "it ran without a lease, or twice with one"
         if standing.attempt > self.attempts + standing.crashes:
             return f"{standing.attempt} attempts of {self.attempts}, with {standing.crashes} crashes"
-        return self._wrongly_dead(standing, runs)
+        return None
 
-    def _wrongly_dead(self, standing: Standing, runs: list[Step]) -> str | None:
+    def _run_complaint(self, leases: list[Step], runs: list[Step]) -> str | None:
+        if Counter(runs) - Counter(leases):
+            return "it ran without a lease, or twice with one"
+        return None
+
+    def _death_complaint(self, standing: Standing, runs: list[Step], *, given_up: bool) -> str | None:
         if standing.reason is Reason.EXHAUSTED and standing.attempt < self.attempts:
             return f"exhausted after {standing.attempt} of {self.attempts} attempts"
-        if standing.reason is Reason.CRASHED and standing.crashes != self.most_crashes:
-            return f"dead of crashes after {standing.crashes} and one more; {self.most_crashes} are allowed"
         if standing.reason in (Reason.EXHAUSTED, Reason.REJECTED) and not runs:
             return f"{standing.reason}, and it never ran"
+        if standing.reason is not Reason.CRASHED or given_up:
+            return None
+        if standing.attempt == standing.failures + standing.crashes or standing.crashes != self.most_crashes:
+            return f"dead of {standing.crashes} crashes and the last; {self.most_crashes} are allowed"
         return None
 
     def _state_of(self, key: str) -> str:

@@ -20,6 +20,7 @@ from headworks.testing.function import DEFAULT_TIMEOUT, SimulatedFunction
 from headworks.testing.mapping import NO_WINDOW, EventSourceMapping, MappingSettings
 from headworks.testing.sqs.client import sqs_client
 from headworks.testing.sqs.service import SqsService
+from headworks.upkeep import BURY_CRASHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,7 +196,11 @@ class SimulatedAws:
             }
         target = self._sqs.create(
             _name(declaration, consumer, "-dead-letters"),
-            {**kind, "MessageRetentionPeriod": _seconds(declaration.dead_letter_retention)},
+            {
+                **kind,
+                "MessageRetentionPeriod": _seconds(declaration.dead_letter_retention),
+                "VisibilityTimeout": _seconds(BURY_CRASHED.visibility_timeout),
+            },
         )
         return self._sqs.create(
             _name(declaration, consumer),

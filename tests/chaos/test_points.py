@@ -1,0 +1,123 @@
+"""A process that dies at any named point loses nothing, and repeats an effect only in the named gap."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.chaos.points import ANSWERS, IN_THE_GAP, LETHAL, NOT_ON_FIFO, Point, Way
+from tests.chaos.world import World, declaration
+from tests.support.declarations import SECOND
+
+MINUTE = 60 * SECOND
+LONG_WAIT = "ask for two minutes"
+SCRIPTS = (
+    ("done",),
+    ("done",),
+    ("take a second",),
+    ("fail", "done"),
+    ("fail",),
+    ("reject",),
+    ("trouble", "done"),
+    (LONG_WAIT, "done"),
+    ("kill", "done"),
+)
+CUSTOMERS = ("ada", "bob", "eve")
+# What brings a process to a point that not every message does.
+LEADS_TO = {
+    Point.BEFORE_RETRY_WRITE: ("fail", "done"),
+    Point.AFTER_RETRY_WRITE: ("fail", "done"),
+    Point.BEFORE_WAIT_WRITE: (LONG_WAIT, "done"),
+    Point.AFTER_WAIT_WRITE: (LONG_WAIT, "done"),
+    Point.BEFORE_DEAD_WRITE: ("reject",),
+    Point.AFTER_DEAD_WRITE: ("reject",),
+    Point.BEFORE_RELEASE: ("trouble", "done"),
+    Point.AFTER_RELEASE: ("trouble", "done"),
+    Point.BEFORE_TAKE_OVER: ("kill", "done"),
+    Point.AFTER_TAKE_OVER: ("kill", "done"),
+    Point.BEFORE_DELETE: ("kill", "done"),
+    Point.AFTER_DELETE: ("kill", "done"),
+}
+HELD = {
+    Point.PRODUCER_BEFORE_HOLD,
+    Point.PRODUCER_AFTER_HOLD,
+    Point.WAKE_BEFORE_SEND,
+    Point.WAKE_AFTER_SEND,
+    Point.WAKE_AFTER_MARK,
+}
+GIVEN_UP = {point for point in Point if point.name.startswith("BURY_")}
+ON_BOTH = [
+    pytest.param(fifo, point, id=f"{'fifo' if fifo else 'standard'}-{point}")
+    for fifo in (False, True)
+    for point in Point
+    if not (fifo and point in NOT_ON_FIFO)
+]
+
+
+def play(world, point, way):
+    """A round: messages of all kinds, one that leads to the point among them, and a death there."""
+    draw = world.random
+    scripts = draw.choices(SCRIPTS, k=draw.randint(1, 5))
+    scripts.insert(draw.randint(0, len(scripts)), LEADS_TO.get(point, ("done",)))
+    lanes = draw.choices(CUSTOMERS, k=len(scripts)) if world.declaration.fifo else ()
+    world.fate.plan(point, way, passes=draw.choice((0, 0, 1)))
+    if point in GIVEN_UP:
+        world.mapping.function.reserved_concurrency = 0
+    keys = world.send(*scripts, ordering_keys=lanes)
+    if point in HELD:
+        world.send(("done",), ordering_keys=lanes[:1], delay=timedelta(minutes=20))
+    if point in GIVEN_UP:
+        world.give_up()
+        world.give_up(copy_of=draw.choice([*keys, *world.sent]))
+        world.mapping.function.reserved_concurrency = None
+    world.aws.run_for(timedelta(seconds=draw.randint(0, 50)))
+    world.send(("done",), ordering_keys=lanes[:1])
+    world.run()
+    world.heal()
+
+
+def kill_often(world, point, ways, rounds):
+    """Die in each way at a point, so many times."""
+    for way in ways:
+        for _ in range(20 + 4 * rounds):
+            if world.fate.struck.get((point, way), 0) == rounds:
+                break
+            play(world, point, way)
+        assert world.fate.struck[point, way] == rounds
+
+
+@pytest.mark.parametrize(("fifo", "point"), ON_BOTH)
+def test_who_dies_at_a_point_loses_nothing_and_repeats_only_in_the_gap(fifo, point, rounds, report):
+    ways = (*LETHAL, Way.ANSWER_LOST) if point in ANSWERS else LETHAL
+    with World(declaration(fifo=fifo), seed=len(point)) as world:
+        kill_often(world, point, ways, rounds)
+        verdicts = world.close()
+
+    assert verdicts.faults == {}
+    report(
+        kills=sum(number for (_, way), number in world.fate.struck.items() if way in LETHAL),
+        lost_answers=sum(number for (_, way), number in world.fate.struck.items() if way not in LETHAL),
+        messages_accepted=len(world.books.accepted),
+        effects=len(world.books.effects),
+        effects_again_after_a_death_in_the_named_gap=sum(verdicts.repeated.values()),
+        faults=len(verdicts.faults),
+    )
+
+
+# A single message is in no group of completions that could be half written, and has no neighbours.
+ALONE = [point for point in Point if not point.name.endswith("HALF_WRITTEN") and point not in HELD | GIVEN_UP]
+
+
+@pytest.mark.parametrize("way", LETHAL)
+@pytest.mark.parametrize("point", ALONE)
+def test_only_a_death_between_effect_and_record_repeats_an_effect(point, way):
+    with World(declaration()) as world:
+        world.fate.plan(point, way)
+        world.send(LEADS_TO.get(point, ("done",)))
+        world.run()
+        verdicts = world.close()
+
+    assert world.fate.struck == {(point, way): 1}
+    assert verdicts.faults == {}
+    assert bool(verdicts.repeated) == (point in IN_THE_GAP)

@@ -7,46 +7,10 @@ from datetime import timedelta
 import pytest
 
 from tests.chaos.points import ANSWERS, IN_THE_GAP, LETHAL, NOT_ON_FIFO, Point, Way
+from tests.chaos.scripts import GIVEN_UP, HELD, LEADS_TO, SCRIPTS
 from tests.chaos.world import World, declaration
-from tests.support.declarations import SECOND
 
-MINUTE = 60 * SECOND
-LONG_WAIT = "ask for two minutes"
-SCRIPTS = (
-    ("done",),
-    ("done",),
-    ("take a second",),
-    ("fail", "done"),
-    ("fail",),
-    ("reject",),
-    ("trouble", "done"),
-    (LONG_WAIT, "done"),
-    ("kill", "done"),
-)
 CUSTOMERS = ("ada", "bob", "eve")
-# What brings a process to a point that not every message does.
-LEADS_TO = {
-    Point.BEFORE_RETRY_WRITE: ("fail", "done"),
-    Point.AFTER_RETRY_WRITE: ("fail", "done"),
-    Point.BEFORE_WAIT_WRITE: (LONG_WAIT, "done"),
-    Point.AFTER_WAIT_WRITE: (LONG_WAIT, "done"),
-    Point.BEFORE_DEAD_WRITE: ("reject",),
-    Point.AFTER_DEAD_WRITE: ("reject",),
-    Point.BEFORE_RELEASE: ("trouble", "done"),
-    Point.AFTER_RELEASE: ("trouble", "done"),
-    Point.BEFORE_TAKE_OVER: ("kill", "done"),
-    Point.AFTER_TAKE_OVER: ("kill", "done"),
-    Point.BEFORE_DELETE: ("kill", "done"),
-    Point.AFTER_DELETE: ("kill", "done"),
-}
-HELD = {
-    Point.PRODUCER_BEFORE_HOLD,
-    Point.PRODUCER_AFTER_HOLD,
-    Point.WAKE_BEFORE_SEND,
-    Point.WAKE_AFTER_SEND,
-    Point.WAKE_AFTER_MARK,
-}
-GIVEN_UP = {point for point in Point if point.name.startswith("BURY_")}
 ON_BOTH = [
     pytest.param(fifo, point, id=f"{'fifo' if fifo else 'standard'}-{point}")
     for fifo in (False, True)
@@ -62,15 +26,12 @@ def play(world, point, way):
     scripts.insert(draw.randint(0, len(scripts)), LEADS_TO.get(point, ("done",)))
     lanes = draw.choices(CUSTOMERS, k=len(scripts)) if world.declaration.fifo else ()
     world.fate.plan(point, way, passes=draw.choice((0, 0, 1)))
-    if point in GIVEN_UP:
-        world.mapping.function.reserved_concurrency = 0
-    keys = world.send(*scripts, ordering_keys=lanes)
+    world.send(*scripts, ordering_keys=lanes)
     if point in HELD:
         world.send(("done",), ordering_keys=lanes[:1], delay=timedelta(minutes=20))
     if point in GIVEN_UP:
         world.give_up()
-        world.give_up(copy_of=draw.choice([*keys, *world.sent]))
-        world.mapping.function.reserved_concurrency = None
+        world.give_up(copy_of=draw.choice(list(world.sent)))
     world.aws.run_for(timedelta(seconds=draw.randint(0, 50)))
     world.send(("done",), ordering_keys=lanes[:1])
     world.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -45,15 +45,15 @@ from tests.support.declarations import SECOND, a_queue
 from wake_waiting.rounds import Rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from headworks.queue import Queue
     from headworks.testing import Environment
 
     Handler = Callable[[dict[str, Any], Any], Any]
 
-HOUR = timedelta(hours=1)
 EDGE_TIMEOUT = 30 * SECOND
+OUTAGES = ("ledger", "sqs", "memory of acceptances", "concurrency")
 # The wait after the third attempt is long enough to leave a standard queue.
 DELAYS = (SECOND, 10 * SECOND, 120 * SECOND)
 MOST_ROUNDS = 20
@@ -66,7 +66,6 @@ def declaration(**fields: Any) -> Queue:
         **{
             "retry": RetryPolicy(delays=DELAYS, jitter=0),
             "timeout": 2 * SECOND,
-            "deduplication_window": HOUR,
             **fields,
         }
     )
@@ -131,6 +130,10 @@ class World:
         ]
         return [each.idempotency_key for each in outgoings]
 
+    def send_again(self, key: str) -> None:
+        """Send an accepted message once more, as a sender does that has forgotten its answer."""
+        self._is_accepted([self.sent[key]], 0 * SECOND)
+
     def send_late_copy(self, key: str) -> None:
         """Put a copy of an accepted message on the queue, as a sender whose answer was lost does."""
         self._put_copy(self.queue, self.sent[key])
@@ -144,11 +147,18 @@ class World:
         for message in self.queue.messages:
             self.queue.move(message, dead_letters)
 
+    @contextmanager
+    def without(self, what: str) -> Iterator[None]:
+        """Have one of `OUTAGES` for as long as the block takes."""
+        self._break(what, is_broken=True)
+        try:
+            yield
+        finally:
+            self._break(what, is_broken=False)
+
     def heal(self) -> None:
-        """Let everybody live and every store answer, until nothing moves any more."""
+        """Let everybody live, until nothing moves any more."""
         self.fate.forget()
-        self.sqs_is_down = self.ledger.down = self.memory.down = False
-        self.mapping.function.reserved_concurrency = None
         self.run()
 
     def run(self) -> None:
@@ -164,6 +174,10 @@ class World:
     def close(self) -> Verdicts:
         """Heal, and close the books."""
         self.heal()
+        return self.look()
+
+    def look(self) -> Verdicts:
+        """What the books say now; whatever still moves counts as stuck."""
         self.books.dead = {
             each.request_id for each in self.aws.invocations if each.ending in (Ending.DIED, Ending.TIMED_OUT)
         }
@@ -178,6 +192,17 @@ class World:
             for each in queue.messages
         ]
         return self.books.close()
+
+    def _break(self, what: str, *, is_broken: bool) -> None:
+        match what:
+            case "ledger":
+                self.ledger.down = is_broken
+            case "sqs":
+                self.sqs_is_down = is_broken
+            case "memory of acceptances":
+                self.memory.down = is_broken
+            case "concurrency":
+                self.mapping.function.reserved_concurrency = 0 if is_broken else None
 
     def _outgoing(self, script: Sequence[str], lane: str | None) -> Outgoing:
         self._names += 1

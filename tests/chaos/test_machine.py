@@ -24,7 +24,7 @@ from tests.chaos.scripts import ELSEWHERE, LEADS_TO
 from tests.chaos.world import OUTAGES, World, declaration
 from tests.support.declarations import SECOND
 
-STEPS = 30
+STEPS = 20
 WORDS = ("done", "take a second", "fail", "ask for two minutes", "reject", "trouble", "kill", "hang")
 CUSTOMERS = ("ada", "bob")
 

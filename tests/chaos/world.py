@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from random import Random
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import EndpointConnectionError
@@ -24,6 +25,7 @@ from headworks.producer import Accepted as Answer
 from headworks.producer import Outgoing, Producer
 from headworks.retry import RetryPolicy
 from headworks.testing import Ending, NotIdle, SimulatedAws
+from headworks.testing.clock import NEW_YEAR
 from headworks.testing.deduplication import MemoryDeduplication
 from headworks.topology import Topology
 from headworks.upkeep import BURY_CRASHED, WAKE_WAITING
@@ -57,6 +59,7 @@ OUTAGES = ("ledger", "sqs", "memory of acceptances", "concurrency")
 # The wait after the third attempt is long enough to leave a standard queue.
 DELAYS = (SECOND, 10 * SECOND, 120 * SECOND)
 MOST_ROUNDS = 20
+PATIENCE_SECONDS = 20
 MOST_SENDINGS = 5
 
 
@@ -88,6 +91,7 @@ class World:
         self.books = Books(attempts=queue.retry.max_attempts, most_crashes=queue.max_crashes)
         self.sqs_is_down = False
         self.sent: dict[str, Outgoing] = {}
+        self.run_at: dict[tuple[str, int], timedelta] = {}
         self.queue = self.aws.queue_for(queue, **quirks)
         self._names = 0
 
@@ -109,6 +113,11 @@ class World:
 
     def __exit__(self, *error: object) -> None:
         self.aws.__exit__(*error)
+
+    @property
+    def now(self) -> timedelta:
+        """The time since the beginning."""
+        return self.aws.clock.now() - NEW_YEAR
 
     def send(
         self, *scripts: Sequence[str], ordering_keys: Sequence[str] = (), delay: timedelta = 0 * SECOND
@@ -274,6 +283,7 @@ class World:
         """What a message's script says of this attempt; trouble of our own is over when its run was given back."""
         step = process.step(message.idempotency_key, context.attempt)
         self.books.runs.append(step)
+        self.run_at[step.key, step.attempt] = self.now
         process.reach(Point.BEFORE_EFFECT)
         script = message.data["script"]
         match script[min(context.attempt, len(script)) - 1]:
@@ -287,13 +297,26 @@ class World:
                 raise Unavailable("the secrets", "down")
             case "kill":
                 process.die(Way.EXIT)
+            case "kill when the others are done":
+                self._wait_for_records()
+                process.die(Way.EXIT)
             case "hang":
                 process.die(Way.TIMEOUT)
             case "take a second":
                 process.environment.clock.advance(SECOND)
+            case "fail late":
+                process.environment.clock.advance(SECOND)
+                raise RuntimeError("the handler failed")
         process.environment.check()
         self.books.effects.append(step)
         process.reach(Point.AFTER_EFFECT)
+
+    def _wait_for_records(self) -> None:
+        """Wait until every effect of the others is in the ledger, in the threads' own time."""
+        waited = 0.0
+        while len(self.books.records) < len(self.sent) - 1 and waited < PATIENCE_SECONDS:
+            Event().wait(0.001)
+            waited += 0.001
 
     def _waker(self, process: Process) -> Handler:
         waker = Waker(

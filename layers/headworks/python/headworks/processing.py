@@ -178,17 +178,23 @@ class Processing:
             case outcome.Retry(after=after, error=error) if failure is not None:
                 due = self._clock.now() + after
                 if self._queue.fifo or after <= LONGEST_WAIT_IN_QUEUE:
-                    self._ledger.retry(lease, failure, due=due)
-                    return ended.verdict
+                    took = self._ledger.retry(lease, failure, due=due)
+                    return ended.verdict if took else self._too_late(ended)
                 letter = self._letter(ended.opened.delivery, ended.opened.message, waits=True)
-                self._ledger.wait(lease, failure, letter, due=due)
-                return outcome.Retry(after=after, error=error, away=True)
+                took = self._ledger.wait(lease, failure, letter, due=due)
+                return outcome.Retry(after=after, error=error, away=True) if took else self._too_late(ended)
             case outcome.Defer(after=after):
                 self._ledger.release(lease, due=self._clock.now() + after)
             case outcome.Dead(reason=reason):
                 letter = self._letter(ended.opened.delivery, ended.opened.message)
-                self._ledger.bury(lease.entry, letter, reason=reason, failure=failure, holder=lease)
+                state = self._ledger.bury(lease.entry, letter, reason=reason, failure=failure, holder=lease)
+                return ended.verdict if state is State.DEAD else self._too_late(ended)
         return ended.verdict
+
+    def _too_late(self, ended: Ended) -> Outcome:
+        """Its lease has ended, and somebody else decides: letting go of the message could take it from them."""
+        wait = deferral(ended.opened.delivery.receive_count)
+        return outcome.Defer(after=wait, why="its lease had ended before it did")
 
     def _bury_unrun(
         self,

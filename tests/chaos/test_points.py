@@ -22,7 +22,7 @@ ON_BOTH = [
 def play(world, point, way):
     """A round: messages of all kinds, one that leads to the point among them, and a death there."""
     draw = world.random
-    scripts = draw.choices(SCRIPTS, k=draw.randint(1, 5))
+    scripts = draw.choices(SCRIPTS, k=draw.randint(1, 4))
     scripts.insert(draw.randint(0, len(scripts)), LEADS_TO.get(point, ("done",)))
     lanes = draw.choices(CUSTOMERS, k=len(scripts)) if world.declaration.fifo else ()
     world.fate.plan(point, way, passes=draw.choice((0, 0, 1)))
@@ -32,10 +32,11 @@ def play(world, point, way):
     if point in GIVEN_UP:
         world.give_up()
         world.give_up(copy_of=draw.choice(list(world.sent)))
-    world.aws.run_for(timedelta(seconds=draw.randint(0, 50)))
-    world.send(("done",), ordering_keys=lanes[:1])
+    if draw.random() < 0.3:
+        world.aws.run_for(timedelta(seconds=draw.randint(0, 50)))
+        world.send(("done",), ordering_keys=lanes[:1])
     world.run()
-    world.heal()
+    world.fate.forget()
 
 
 def kill_often(world, point, ways, rounds):

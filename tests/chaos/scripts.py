@@ -33,6 +33,8 @@ LEADS_TO = {
     Point.BEFORE_DELETE: ("kill", "done"),
     Point.AFTER_DELETE: ("kill", "done"),
 }
+# Handlers that end together are completed together.
+CROWDED = frozenset({Point.COMPLETION_HALF_WRITTEN})
 # These are passed by messages that wait before their first attempt.
 HELD = frozenset(
     {

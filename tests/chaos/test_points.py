@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.chaos.points import ANSWERS, IN_THE_GAP, LETHAL, NOT_ON_FIFO, Point, Way
-from tests.chaos.scripts import GIVEN_UP, HELD, LEADS_TO, SCRIPTS
+from tests.chaos.scripts import CROWDED, GIVEN_UP, HELD, LEADS_TO, SCRIPTS
 from tests.chaos.world import World, declaration
 
 CUSTOMERS = ("ada", "bob", "eve")
@@ -24,6 +24,8 @@ def play(world, point, way):
     draw = world.random
     scripts = draw.choices(SCRIPTS, k=draw.randint(1, 4))
     scripts.insert(draw.randint(0, len(scripts)), LEADS_TO.get(point, ("done",)))
+    if point in CROWDED:
+        scripts += [("done",)] * 5
     lanes = draw.choices(CUSTOMERS, k=len(scripts)) if world.declaration.fifo else ()
     world.fate.plan(point, way, passes=draw.choice((0, 0, 1)))
     world.send(*scripts, ordering_keys=lanes)

@@ -67,7 +67,7 @@ def test_a_ledger_that_is_down_for_seven_minutes_costs_no_attempt_and_no_message
 
 
 @pytest.mark.parametrize("fifo", [False, True])
-def test_a_ledger_that_goes_down_while_handlers_run_loses_no_message_and_none_is_dead(fifo):
+def test_a_ledger_that_goes_down_while_handlers_run_loses_no_message_and_repeats_no_effect(fifo):
     with World(declaration(fifo=fifo)) as world:
         lanes = ["ada", "bob", "eve", "joe"] if fifo else ()
         world.send(
@@ -79,5 +79,6 @@ def test_a_ledger_that_goes_down_while_handlers_run_loses_no_message_and_none_is
         verdicts = world.close()
 
     assert verdicts.faults == {}
+    assert verdicts.repeated == {}
     assert {each.key for each in world.books.effects} == set(world.sent)
     assert Reason.CRASHED not in {each.reason for each in world.books.standings.values()}

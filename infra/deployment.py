@@ -11,6 +11,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from headworks.settings import LOG_LEVEL
 from infra.dependencies import Target
 from infra.tree import Tree
 
@@ -71,6 +72,11 @@ class Deployment:
     def removal_policy(self) -> RemovalPolicy:
         """What becomes of accepted messages when their resource leaves the stack: they stay, but for the local run's."""
         return RemovalPolicy.DESTROY if self.local else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
+    @property
+    def log_level(self) -> Mapping[str, str]:
+        """The environment variable of a level that isn't the usual one: the local run tells each attempt's start."""
+        return {LOG_LEVEL: "DEBUG"} if self.local else {}
 
     @property
     def architecture(self) -> lambda_.Architecture:

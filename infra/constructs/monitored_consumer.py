@@ -78,7 +78,7 @@ class MonitoredConsumer:
             metric=self._service.function.metric_errors(statistic="Sum", period=ALARM_PERIOD),
             at_least=1,
             sentence=f"{consumer} crashed or ran out of time. Its messages come back by themselves, but work may be "
-            "done twice. Read the last lines of its log first: the attempt that was `started` and has no outcome.",
+            "done twice. Read the last lines of its log first; with the log level DEBUG it tells which attempt had started.",
         )
         topic.alarm(
             f"{id_}InFlight",

@@ -58,7 +58,7 @@ class PipelineFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment={SERVICE_NAME: package},
+            environment={SERVICE_NAME: package, **deployment.log_level},
         )
 
     def tell(self, variable: str, value: str) -> None:

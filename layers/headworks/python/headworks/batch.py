@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from headworks import outcome
 from headworks.brokers.broker import Settled
+from headworks.chunks import chunks
+from headworks.completions import SETTLING, Completions
 from headworks.errors import Unavailable
-from headworks.ledger.ledger import Lease, Suspect
+from headworks.ledger.ledger import MOST_AT_ONCE, Lease, Suspect
 from headworks.processing import Ended, Opened
 from headworks.telemetry import Action
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from headworks.brokers.broker import Broker, Delivery
     from headworks.call import Call
-    from headworks.ledger.ledger import Ledger
+    from headworks.ledger.ledger import Answer, Ledger
     from headworks.outcome import Outcome
     from headworks.processing import Processing
     from headworks.queue import Queue
@@ -31,25 +34,27 @@ if TYPE_CHECKING:
 
 NOW = timedelta(0)
 SOON = timedelta(seconds=1)
-# What settling needs when handlers must have ended: a round of calls that time out, and one that doesn't.
-SETTLING = timedelta(seconds=3)
 LAST_MOMENT = timedelta(milliseconds=500)
-COMPLETION_ROUNDS = 4
-FIRST_PAUSE_SECONDS = 0.1
+# How long a finished effect waits for its neighbours, to be recorded together with them.
+LULL = timedelta(milliseconds=2)
+# Leases are asked for in lots, a few at a time: completions always find a clerk.
+LOTS_AT_ONCE = 4
+CLERKS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """What a batch works with; the same for every batch of a consumer.
 
-    `exit_process` ends a process whose handler can't be stopped, `pause` waits between
-    tries of a completion.
+    `pool` runs handlers, `clerks` ask the ledger meanwhile.  `exit_process` ends a process
+    whose handler can't be stopped, `pause` waits between tries of a completion.
     """
 
     queue: Queue
     processing: Processing
     call: Call
     pool: ThreadPoolExecutor
+    clerks: ThreadPoolExecutor
     ledger: Ledger
     broker: Broker
     log: Log
@@ -67,8 +72,23 @@ class Result:
     completions_lost: int
 
 
+@dataclass(frozen=True, slots=True)
 class _Over:
     """A worker's last word."""
+
+    crew: ThreadPoolExecutor
+
+
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """What the ledger said to those that asked for a lease together; or why it said nothing."""
+
+    asked: Sequence[Opened]
+    answers: Sequence[Answer | None] | Unavailable
+
+
+# What threads tell the one that runs the batch, and that changes its state.
+_Event = Settled | Ended | _Lot | _Over
 
 
 class Batch:
@@ -83,8 +103,13 @@ class Batch:
         self._settled: list[Settled] = []
         self._durations: list[float] = []
         self._suspects: list[tuple[Opened, Suspect, list[Delivery]]] = []
-        self._ends: SimpleQueue[Ended | Settled | _Over] = SimpleQueue()
-        self._lost = 0
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._at_work: Counter[ThreadPoolExecutor] = Counter()
+        self._lots: deque[list[Opened]] = deque()
+        # Effects that the ledger isn't told of yet, and until when it must be.
+        self._unrecorded: list[Ended] = []
+        self._record_by = 0.0
+        self._completions = Completions(workshop, remaining)
 
     def run(self, deliveries: Sequence[Delivery]) -> Result:
         """Bring every delivery to an outcome, and settle them all."""
@@ -102,7 +127,7 @@ class Batch:
             kept=kept | self._unsettled(deliveries),
             settled=tuple(self._settled),
             durations_ms=tuple(self._durations),
-            completions_lost=self._lost,
+            completions_lost=self._completions.lost,
         )
 
     def _unsettled(self, deliveries: Sequence[Delivery]) -> frozenset[str]:
@@ -127,10 +152,10 @@ class Batch:
                 self._settled.append(opened)
             elif firsts.setdefault(opened.message.idempotency_key, opened) is not opened:
                 followers.append(opened)
-        leased = self._lease(list(firsts.values()))
-        for opened, lease in leased:
-            self._start(partial(self._run_one, opened, lease))
-        self._collect(len(leased))
+        self._lots.extend(chunks(firsts.values(), MOST_AT_ONCE))
+        for _ in range(LOTS_AT_ONCE):
+            self._lease_next_lot()
+        self._collect()
         verdicts = {each.message.idempotency_key: each.outcome for each in self._settled if each.message}
         for opened in followers:
             self._settled.append(self._follow(opened, verdicts.get(opened.message.idempotency_key)))
@@ -141,30 +166,37 @@ class Batch:
         for delivery in deliveries:
             lanes.setdefault(delivery.ordering_key, []).append(delivery)
         for lane in lanes.values():
-            self._start(partial(self._run_lane, lane))
-        self._collect(len(lanes))
+            self._start(self._shop.pool, partial(self._run_lane, lane))
+        self._collect()
 
-    def _lease(self, opened: Sequence[Opened]) -> list[tuple[Opened, Lease]]:
-        """Ask for all of them at once; what isn't leased is settled, or a suspect."""
-        if not opened:
-            return []
+    def _lease_next_lot(self) -> None:
+        if self._lots:
+            self._start(self._shop.clerks, partial(self._lease, self._lots.popleft()))
+
+    def _lease(self, lot: Sequence[Opened]) -> None:
+        answers: Sequence[Answer | None] | Unavailable
         try:
-            answers = self._shop.ledger.lease([each.entry for each in opened], lasts=self._remaining())
+            answers = self._shop.ledger.lease([each.entry for each in lot], lasts=self._remaining())
         except Unavailable as error:
-            self._settled += [self._shop.processing.defer(each, str(error)) for each in opened]
-            return []
-        leased: list[tuple[Opened, Lease]] = []
-        for each, answer in zip(opened, answers, strict=True):
-            if isinstance(answer, Lease):
-                leased.append((each, answer))
-            elif isinstance(answer, Suspect):
-                self._suspects.append((each, answer, []))
-            else:
-                self._settled.append(self._shop.processing.turn_away(each, answer))
-        return leased
+            answers = error
+        self._events.put(_Lot(lot, answers))
 
-    def _start(self, work: Callable[[], None]) -> None:
-        """Have a thread of the pool do a worker's work; its last word comes whatever happens."""
+    def _admit(self, lot: _Lot) -> None:
+        """Run what is leased; what isn't is settled, or a suspect."""
+        self._lease_next_lot()
+        if isinstance(lot.answers, Unavailable):
+            self._settled += [self._shop.processing.defer(each, str(lot.answers)) for each in lot.asked]
+            return
+        for opened, answer in zip(lot.asked, lot.answers, strict=True):
+            if isinstance(answer, Lease):
+                self._start(self._shop.pool, partial(self._run_one, opened, answer))
+            elif isinstance(answer, Suspect):
+                self._suspects.append((opened, answer, []))
+            else:
+                self._settled.append(self._shop.processing.turn_away(opened, answer))
+
+    def _start(self, crew: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+        """Have a thread of the crew do a worker's work; its last word comes whatever happens."""
 
         def worker() -> None:
             try:
@@ -174,12 +206,13 @@ class Batch:
                     Action.TROUBLE, what="a worker failed", queue=self._shop.queue.name, error=error
                 )
             finally:
-                self._ends.put(_Over())
+                self._events.put(_Over(crew))
 
-        self._shop.pool.submit(worker)
+        self._at_work[crew] += 1
+        crew.submit(worker)
 
     def _run_one(self, opened: Opened, lease: Lease) -> None:
-        self._ends.put(self._attempt(opened, lease))
+        self._events.put(self._attempt(opened, lease))
 
     def _run_lane(self, lane: Sequence[Delivery]) -> None:
         """One ordering key's messages, up to the first that must come back; the rest comes back behind it."""
@@ -189,7 +222,7 @@ class Batch:
             settled = opened if isinstance(opened, Settled) else self._step(opened, rest)
             if settled is None:
                 return
-            self._ends.put(settled)
+            self._events.put(settled)
             if isinstance(settled.outcome, outcome.Retry | outcome.Defer):
                 self._hold_back(rest)
                 return
@@ -218,70 +251,66 @@ class Batch:
         return ended if isinstance(ended.verdict, outcome.Done) else self._shop.processing.record(ended)
 
     def _finished(self, end: Ended | Settled) -> Settled:
-        return end if isinstance(end, Settled) else self._complete([end])[0]
+        return end if isinstance(end, Settled) else self._completions.tell([end])[0]
 
     def _hold_back(self, rest: Sequence[Delivery]) -> None:
         """Visible again at once: while one of them is hidden, SQS hands out nothing of its group."""
         for delivery in rest:
             verdict = outcome.Defer(after=NOW, why="an earlier message of its ordering key comes back first")
-            self._ends.put(Settled(delivery=delivery, outcome=verdict))
+            self._events.put(Settled(delivery=delivery, outcome=verdict))
 
-    def _collect(self, workers: int) -> None:
-        """Take ends as they come; what finished since the last look is completed together."""
-        while workers:
-            ends = self._ended_within(self._remaining() - SETTLING)
-            if not ends:
-                self._abandon(workers)
+    def _collect(self) -> None:
+        """Take what comes until nobody is at work; what finishes close together is completed together."""
+        while self._at_work.total():
+            came = self._take_within(self._patience())
+            if self._unrecorded:
+                self._record_in_time()
+            elif not came:
+                self._abandon()
                 return
-            workers -= self._take(ends)
 
-    def _take(self, ends: Sequence[Ended | Settled | _Over]) -> int:
-        """Settle ends, and count the workers that are over."""
-        self._settled += [each for each in ends if isinstance(each, Settled)]
-        self._settled += self._complete([each for each in ends if isinstance(each, Ended)])
-        return sum(isinstance(each, _Over) for each in ends)
+    def _record_in_time(self) -> None:
+        is_full = len(self._unrecorded) >= MOST_AT_ONCE
+        if is_full or not self._at_work[self._shop.pool] or time.monotonic() >= self._record_by:
+            self._record()
 
-    def _ended_within(self, wait: timedelta) -> list[Ended | Settled | _Over]:
-        """Everything that has come to its end, at least one; none when the wait is over."""
+    def _patience(self) -> float:
+        """Seconds for which nothing may happen."""
+        if self._unrecorded:
+            return self._record_by - time.monotonic()
+        return (self._remaining() - SETTLING).total_seconds()
+
+    def _take_within(self, seconds: float | None) -> bool:
+        """Take one event; false if none comes in time."""
         try:
-            ends = [self._ends.get(timeout=max(wait.total_seconds(), 0.001))]
+            event = self._events.get(timeout=None if seconds is None else max(seconds, 0.001))
         except Empty:
-            return []
-        while not self._ends.empty():
-            ends.append(self._ends.get())
-        return ends
+            return False
+        match event:
+            case Settled():
+                self._settled.append(event)
+            case Ended():
+                self._await_neighbours(event)
+            case _Lot():
+                self._admit(event)
+            case _Over(crew):
+                self._at_work[crew] -= 1
+        return True
 
-    def _complete(self, ended: Sequence[Ended]) -> list[Settled]:
-        """Tell the ledger that effects happened.  Done stays done, whatever it answers."""
-        pending = list(ended)
-        for round_number in range(COMPLETION_ROUNDS):
-            if not pending:
-                break
-            if round_number:
-                self._shop.pause(FIRST_PAUSE_SECONDS * 2**round_number)
-            pending = self._uncompleted(pending)
-            if self._remaining() < SETTLING:
-                break
-        for each in pending:
-            self._lost += 1
-            self._trouble("the effect happened, but the ledger doesn't know", each)
-        return [
-            self._shop.processing.end(
-                each.opened, each.verdict, attempt=each.lease.attempt, duration_ms=round(each.duration_ms, 1)
-            )
-            for each in ended
-        ]
+    def _await_neighbours(self, ended: Ended) -> None:
+        if not self._unrecorded:
+            self._record_by = time.monotonic() + LULL.total_seconds()
+        self._unrecorded.append(ended)
 
-    def _uncompleted(self, ended: Sequence[Ended]) -> list[Ended]:
-        """Those whose completion the store didn't take; a lease that was lost meanwhile isn't among them."""
-        try:
-            answers = self._shop.ledger.complete([each.lease for each in ended])
-        except Unavailable:
-            return list(ended)
-        for each, answer in zip(ended, answers, strict=True):
-            if answer is False:
-                self._trouble("the effect happened after its lease had ended", each)
-        return [each for each, answer in zip(ended, answers, strict=True) if answer is None]
+    def _record(self) -> None:
+        """Have a clerk complete what has finished; others go on finishing meanwhile."""
+        if self._unrecorded:
+            ended, self._unrecorded = self._unrecorded, []
+            self._start(self._shop.clerks, partial(self._complete_together, ended))
+
+    def _complete_together(self, ended: Sequence[Ended]) -> None:
+        for settled in self._completions.tell(ended):
+            self._events.put(settled)
 
     def _follow(self, opened: Opened, first: Outcome | None) -> Settled:
         """What an equal key earlier in the batch means for its twin."""
@@ -294,12 +323,12 @@ class Batch:
 
     def _run_suspect(self, opened: Opened, suspect: Suspect, rest: Sequence[Delivery]) -> None:
         """Alone: if it kills this process too, it takes no neighbour with it."""
-        self._start(partial(self._run_suspect_lane, opened, suspect, rest))
-        self._collect(1)
+        self._start(self._shop.pool, partial(self._run_suspect_lane, opened, suspect, rest))
+        self._collect()
 
     def _run_suspect_lane(self, opened: Opened, suspect: Suspect, rest: Sequence[Delivery]) -> None:
         settled = self._retake(opened, suspect)
-        self._ends.put(settled)
+        self._events.put(settled)
         if isinstance(settled.outcome, outcome.Retry | outcome.Defer):
             self._hold_back(rest)
         else:
@@ -328,30 +357,27 @@ class Batch:
             self._shop.broker.delete([each.delivery for each in some if each.delivery.id not in kept])
         return kept
 
-    def _abandon(self, workers: int) -> None:
+    def _abandon(self) -> None:
         """Time is up and handlers still run: cancel what can be, settle what has ended, and leave.
 
         Returning would freeze a running thread, and the next invocation would thaw it.
         """
         self._shop.call.cancel()
-        while workers and (ends := self._ended_within(LAST_MOMENT)):
-            workers -= self._take(ends)
-        if not workers:
+        # Clerks come to an end by themselves: the ledger's clients have time limits.
+        while self._at_work.total():
+            if not self._take_within(
+                None if self._at_work[self._shop.clerks] else LAST_MOMENT.total_seconds()
+            ):
+                break
+            self._record()
+        handlers = self._at_work[self._shop.pool]
+        if not handlers:
             return
         self._settle(0, explicitly=True)
         self._shop.log(
             Action.TROUBLE,
             what="a handler still runs at the deadline: this process ends",
             queue=self._shop.queue.name,
-            handlers=workers,
+            handlers=handlers,
         )
         self._shop.exit_process(1)
-
-    def _trouble(self, what: str, ended: Ended) -> None:
-        self._shop.log(
-            Action.TROUBLE,
-            what=what,
-            queue=self._shop.queue.name,
-            message_id=ended.opened.message.id,
-            attempt=ended.lease.attempt,
-        )

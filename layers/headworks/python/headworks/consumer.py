@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from headworks import wiring
-from headworks.batch import Batch, Workshop
+from headworks.batch import CLERKS, Batch, Workshop
 from headworks.brokers.record import delivery_of
 from headworks.call import Call
 from headworks.clock import SystemClock
@@ -81,6 +81,7 @@ class _Batches:
             ),
             call=call,
             pool=ThreadPoolExecutor(queue.concurrency, thread_name_prefix=queue.name),
+            clerks=ThreadPoolExecutor(CLERKS, thread_name_prefix="clerk"),
             ledger=self._parts.ledger,
             broker=self._parts.broker,
             log=self._parts.log,

@@ -22,6 +22,7 @@ CLAIM_CHECK_BUCKET = "CLAIM_CHECK_BUCKET"
 PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
 SERVICE_NAME = "POWERTOOLS_SERVICE_NAME"
+LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
 # Lambda's own.
 FUNCTION_VERSION = "AWS_LAMBDA_FUNCTION_VERSION"
 
@@ -49,6 +50,11 @@ class Settings:
     def table(self, table: Table) -> str:
         """The name of a table of the pipeline's own."""
         return self._required(table.variable, f"the table {table.name}")
+
+    @property
+    def trace_id(self) -> str | None:
+        """The X-Ray trace that the present invocation belongs to; Lambda sets it for each."""
+        return self.environ.get("_X_AMZN_TRACE_ID", "").partition(";")[0].removeprefix("Root=") or None
 
     @property
     def ledger_table(self) -> str:

@@ -10,12 +10,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headworks.errors import HeadworksError
+from headworks.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
 
 NAMESPACE = "Headworks"
 LONGEST_ERROR = 1000
+# The attribute of a log record that holds an action's fields.
+FIELDS = "headworks_fields"
+# Of one metric, in the embedded format.
+MOST_VALUES = 100
 
 
 class Action(StrEnum):
@@ -57,6 +62,8 @@ class Counts(Protocol):
 
 
 _LEVELS = {
+    # Its outcome has a line of its own, and every message pays for each.
+    Action.STARTED: logging.DEBUG,
     Action.REFUSED: logging.WARNING,
     Action.NOT_QUEUED: logging.ERROR,
     Action.QUARANTINED: logging.WARNING,
@@ -67,7 +74,7 @@ _LEVELS = {
 
 
 class PowertoolsLog:
-    """Actions as lines of Powertools' Logger.
+    """Actions as lines of Powertools' Logger, at the level that it is set to.
 
     The handler's own words for a failure (`Retry`, `Reject`) need no stack trace; anything
     else is unexpected and gets one.
@@ -77,23 +84,26 @@ class PowertoolsLog:
         # Imported here: declarations and tests that read `Action` don't pay for Powertools.
         from aws_lambda_powertools import Logger
 
-        self._logger = Logger(service=service)
-        self._writers = {logging.ERROR: self._logger.error, logging.WARNING: self._logger.warning}
+        from headworks.log_line import LineFormatter
+
+        self._keys = Logger(service=service, logger_formatter=LineFormatter())
+        # Powertools' methods ask whether a line is wanted after it was made, `logging` before.
+        self._logger = logging.getLogger(service)
 
     def __call__(self, action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
-        known = {name: value for name, value in fields.items() if value is not None}
+        level = _LEVELS.get(action, logging.INFO)
+        if not self._logger.isEnabledFor(level):
+            return
+        told = {"action": str(action), **fields}
         if error is not None:
-            known |= {"error_type": type(error).__name__, "error": str(error)[:LONGEST_ERROR]}
+            told |= {"error_type": type(error).__name__, "error": str(error)[:LONGEST_ERROR]}
         unexpected = error is not None and not isinstance(error, HeadworksError)
-        write = self._writers.get(_LEVELS.get(action, logging.INFO), self._logger.info)
-        write(
-            str(action),
-            extra={"action": str(action), **known},
-            exc_info=error if unexpected else None,
-        )
+        self._logger.log(level, str(action), extra={FIELDS: told}, exc_info=error if unexpected else None)
 
     def begin(self, context: object) -> None:
-        self._logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
+        self._keys.append_keys(
+            function_request_id=getattr(context, "aws_request_id", None), xray_trace_id=Settings().trace_id
+        )
 
     def for_handler(self, **fields: Any) -> logging.LoggerAdapter[logging.Logger]:
         return HandlerLogger(logging.getLogger(self._logger.service), fields)
@@ -109,16 +119,16 @@ class HandlerLogger(logging.LoggerAdapter[logging.Logger]):
 
 def powertools_counts(queue: str, consumer: str) -> Counts:
     """Outcomes as metrics in the embedded format, in the namespace `Headworks`, by queue and consumer."""
-    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
     def publish(outcomes: Mapping[str, int], durations_ms: Sequence[float]) -> None:
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service=consumer)
-        metrics.add_dimension(name="queue", value=queue)
-        for name, count in outcomes.items():
-            metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
-        # The embedded format takes a hundred values a metric.
-        for duration in durations_ms[:100]:
-            metrics.add_metric(name="HandlerDuration", unit=MetricUnit.Milliseconds, value=duration)
-        metrics.flush_metrics()
+        # Given whole: `add_metric` publishes by itself at a hundred values, and leaves nothing to flush.
+        metrics = {name: {"Unit": "Count", "Value": [count]} for name, count in outcomes.items()}
+        if durations_ms:
+            values = [round(duration, 2) for duration in durations_ms[:MOST_VALUES]]
+            metrics["HandlerDuration"] = {"Unit": "Milliseconds", "Value": values}
+        AmazonCloudWatchEMFProvider(
+            namespace=NAMESPACE, service=consumer, metric_set=metrics, dimension_set={"queue": queue}
+        ).flush_metrics()
 
     return publish

@@ -17,7 +17,7 @@ from headworks.ledger import layout
 from headworks.ledger.fenced import FencedPersistenceLayer
 from headworks.ledger.item import CLOCK_SLACK, Item, bounded
 from headworks.ledger.layout import milliseconds, number, seconds, string
-from headworks.ledger.ledger import Lease, State, Waiting
+from headworks.ledger.ledger import MOST_AT_ONCE, Lease, State, Waiting
 from headworks.stores import asking, condition_met
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from headworks.queue import Queue
 
 LEDGER = "the ledger"
-# BatchExecuteStatement takes 25 statements, all reads or all writes, no item twice.
-MOST_STATEMENTS = 25
 CALLS_AT_ONCE = 8
 
 _PLACEHOLDER = re.compile(r"#\w+")
@@ -244,7 +242,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
 
     def _execute(self, statements: Sequence[dict[str, Any]]) -> list[str | None]:
         """Each statement's error code, or none, in the order of the input: HTTP 200 says nothing of them."""
-        calls = list(chunks(statements, MOST_STATEMENTS))
+        calls = list(chunks(statements, MOST_AT_ONCE))
         with asking(LEDGER):
             answers = [self._call(calls[0])] if len(calls) == 1 else list(self._calls.map(self._call, calls))
         return [code for answer in answers for code in answer]

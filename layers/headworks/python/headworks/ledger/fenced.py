@@ -7,7 +7,9 @@ lost recognises its own echo.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyItemAlreadyExistsError
 from botocore.exceptions import ClientError
 
+from headworks.errors import InvalidDeclaration
 from headworks.stores import condition_met
 
 if TYPE_CHECKING:
@@ -54,11 +57,19 @@ class FencedPersistenceLayer(DynamoDBPersistenceLayer):
     def configure(
         self, config: IdempotencyConfig, function_name: str | None = None, key_prefix: str | None = None
     ) -> None:
-        """Keep the configuration it was made with: Powertools would take over each function's prefix."""
+        """Keep the configuration it was made with: Powertools would take over each function's prefix.
+
+        Raises `InvalidDeclaration` for a function that wants its keys made another way.
+        """
+        if key_prefix or config.event_key_jmespath or config.payload_validation_jmespath:
+            raise InvalidDeclaration(
+                f"{function_name}: the keys of {self.function_name} are made in one way; give the function the key itself"
+            )
 
     def identity(self, key: str) -> str:
         """The item id of an idempotency key."""
-        return f"{self.function_name}#{self._generate_hash(key)}"
+        # As Powertools makes it, without an encoder for each key.
+        return f"{self.function_name}#{sha256(json.dumps(key).encode()).hexdigest()}"
 
     def _put_record(self, data_record: DataRecord) -> None:
         owner = uuid4().hex

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from headworks.outcome import Reason
 
 
+# What one call takes: BatchExecuteStatement has 25 statements, all reads or all writes, no item twice.
+MOST_AT_ONCE = 25
+
+
 class State(StrEnum):
     """Where a key stands."""
 

@@ -21,7 +21,7 @@ SYNC := env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test lint unit emulated e2e conformance chaos format deploy clean
+.PHONY: help setup dev test lint unit emulated e2e conformance chaos bench format deploy clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ conformance: setup ## Hold the simulator's cases against the emulator (minutes o
 # Deaths are drawn from a seed: a failure comes again when it is run again.
 chaos: setup ## Kill processes at every named point, and close the books (minutes)
 	$(VENV)/bin/pytest tests/chaos -n auto --rounds 100 --seeds 500
+
+bench: setup ## Measure a consumer beside plain Powertools (half a minute; fails if the goals are missed)
+	$(VENV)/bin/python -m tests.benchmarks.consumer_cost
 
 format: setup ## Format the code
 	$(VENV)/bin/ruff format

@@ -21,7 +21,7 @@ SYNC := env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test lint unit emulated e2e conformance chaos bench format deploy clean
+.PHONY: help setup dev test lint unit emulated e2e conformance chaos bench mutants format deploy clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ chaos: setup ## Kill processes at every named point, and close the books (minute
 
 bench: setup ## Measure a consumer beside plain Powertools (half a minute; fails if the goals are missed)
 	$(VENV)/bin/python -m tests.benchmarks.consumer_cost
+
+mutants: setup ## Plant known bugs in a copy of the library: tests must notice each
+	$(VENV)/bin/python -m tests.mutants
 
 format: setup ## Format the code
 	$(VENV)/bin/ruff format

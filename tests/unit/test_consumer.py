@@ -257,6 +257,16 @@ def test_a_key_that_runs_elsewhere_is_left_alone_and_comes_back():
     assert stand.outcomes[0].after == 20 * SECOND
 
 
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_lease_ends_with_the_invocation_that_took_it(fifo):
+    stand = Stand(lambda _message: ends.append(stand.ledger.items["m"].ends - stand.clock.now()), fifo=fifo)
+    ends = []
+
+    stand.receive(ordered("m", "a"), context=FakeContext(remaining_ms=40_000))
+
+    assert ends == [40 * SECOND]
+
+
 def test_what_its_owner_died_of_runs_again_and_the_crash_is_counted():
     got = []
     stand = Stand(lambda _message, context: got.append(context.attempt))
@@ -397,6 +407,19 @@ def test_a_ledger_that_is_down_defers_and_costs_nothing():
     assert isinstance(stand.outcomes[0], outcome.Defer)
 
 
+@pytest.mark.parametrize("dead", [record("m"), sqs_record("not json", message_id="m")], ids=["run", "unrun"])
+def test_a_dead_message_stays_on_the_queue_until_the_ledger_has_it(dead):
+    class Full(MemoryLedger):
+        def bury(self, *_, **__):
+            raise Unavailable("the ledger", "full")
+
+    stand = Stand(failing_for("m", error=Reject("never")), ledger=Full)
+
+    assert stand.receive(dead) == ["m"]
+    assert isinstance(stand.outcomes[0], outcome.Defer)
+    assert Action.DEAD not in stand.log.actions
+
+
 def test_done_stays_done_when_the_completing_write_fails():
     def handle(_message):
         stand.ledger.down = True
@@ -447,6 +470,17 @@ def test_no_handler_starts_that_cannot_finish_in_time():
     assert stand.receive(record("m"), context=FakeContext(remaining_ms=29_000)) == ["m"]
     assert ran == []
     assert isinstance(stand.outcomes[0], outcome.Defer)
+
+
+def test_a_run_that_found_no_time_to_start_costs_no_attempt():
+    got = []
+    stand = Stand(lambda _message, context: got.append(context.attempt), timeout=30 * SECOND)
+
+    stand.receive(record("m"), context=FakeContext(remaining_ms=29_000))
+    assert stand.receive(record("m", count=2)) == []
+
+    assert got == [1]
+    assert stand.ledger.items["m"].crashes == 0
 
 
 def test_records_of_a_batch_run_at_the_same_time_as_many_as_declared():
@@ -584,6 +618,25 @@ def test_an_ordering_key_goes_on_after_a_dead_message():
 
     assert stand.receive(ordered("a0", "a"), ordered("a1", "a")) == []
     assert ran == ["a0", "a1"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_of_its_ordering_key_overtakes_a_suspect(fails):
+    ran = []
+
+    def handle(message):
+        ran.append(message.data.customer)
+        if fails and message.data.customer == "a0":
+            raise RuntimeError("no")
+
+    stand = Stand(handle, fifo=True)
+    stand.leased("a0")
+    stand.clock.advance(60 * SECOND)
+
+    kept = stand.receive(*(ordered(name, name[0], count=2) for name in ("a0", "a1", "b0")))
+
+    assert ran == (["b0", "a0"] if fails else ["b0", "a0", "a1"])
+    assert kept == (["a0", "a1"] if fails else [])
 
 
 def test_ordering_keys_run_at_the_same_time():

@@ -294,6 +294,15 @@ def test_another_sending_of_a_fifo_message_is_not_swallowed():
     assert second == again
 
 
+def test_a_kept_message_takes_its_place_behind_its_ordering_key():
+    client = FakeSqs()
+    broker = a_broker(client, fifo=True)
+
+    broker.resend("m", Letter(body="{}", sent_at=NEW_YEAR, ordering_key="ada"), delay=0 * SECOND, sending=1)
+
+    assert client.calls[0][1][0]["MessageGroupId"] == "ada"
+
+
 def test_a_kept_message_comes_back_to_the_second():
     client = FakeSqs()
 

@@ -8,7 +8,7 @@ import pytest
 
 from headworks.brokers.broker import Delivery
 from headworks.claim_check import ClaimCheck
-from headworks.ledger.ledger import Entry, Letter, State
+from headworks.ledger.ledger import Entry, Failure, Letter, State
 from headworks.ledger.memory import MemoryLedger
 from headworks.letters import LARGEST_INLINE_BYTES, write_letter
 from headworks.message import Carrier, decode, encode
@@ -81,6 +81,18 @@ def test_a_queue_that_is_down_leaves_them_waiting(stand, log):
     assert stand.wake() == 0
     assert stand.ledger.items["k"].state is State.WAITING
     assert log.actions == [Action.NOT_QUEUED]
+
+
+def test_each_wait_of_a_message_ends_in_a_sending_of_its_own(stand, clock):
+    stand.hold("k", timedelta(0))
+    stand.wake()
+    [lease] = stand.ledger.lease([stand.ledger.items["k"].entry], lasts=HOUR)
+    failed = Failure(attempt=1, at=clock.now(), error_type="ValueError", error="no")
+    stand.ledger.wait(lease, failed, LETTER, due=clock.now())
+
+    stand.wake()
+
+    assert [sending for *_, sending in stand.broker.resent] == [1, 2]
 
 
 def test_a_crash_between_send_and_mark_sends_a_copy_and_loses_nothing(stand, monkeypatch):

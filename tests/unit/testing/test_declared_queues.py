@@ -50,8 +50,8 @@ class Pipeline:
 
         aws.map_for(declaration, Consumer(declaration, run, parts=parts, clock=aws.clock))
 
-    def send(self, *keys):
-        self.broker.send([a_message(idempotency_key=key) for key in keys])
+    def send(self, *keys, **fields):
+        self.broker.send([a_message(idempotency_key=key, **fields) for key in keys])
 
 
 def test_a_queue_is_provisioned_as_it_is_declared(aws):
@@ -124,6 +124,19 @@ def test_a_failing_neighbour_costs_the_others_nothing(aws):
 
     assert sorted(pipeline.runs) == [("a", 0), ("b", 0), ("bad", 0), ("bad", 1)]
     assert pipeline.queue.messages == []
+
+
+def test_in_a_batch_of_one_customer_that_always_fails_each_message_has_all_its_attempts_in_order(aws):
+    def handle(_message, _context):
+        raise RuntimeError("no")
+
+    pipeline = Pipeline(aws, a_queue(fifo=True, retry=RetryPolicy(attempts=5, jitter=0)), handle)
+    names = [f"m{n}" for n in range(10)]
+    pipeline.send(*names, ordering_key="ada")
+    aws.run_until_idle()
+
+    assert [name for name, _ in pipeline.runs] == [name for name in names for _ in range(5)]
+    assert pipeline.queue.messages == pipeline.queue.dead_letters == []
 
 
 def test_each_of_several_consumers_has_a_queue_of_its_own(aws):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # "Using Lambda with Amazon SQS": room for throttled invocations to be tried again.
 VISIBILITY_PER_TIMEOUT = 6
+# The same page: throttles count as receives, and a message must outlive some of them.
+LEAST_RECEIVES = 5
 # "Lambda quotas": names and values together.  A value that is known only once it is deployed is
 # mostly a queue's URL, and about this long.
 MAX_ENVIRONMENT_BYTES = 4096
@@ -22,6 +24,7 @@ REFERENCE_BYTES = 120
 # What AWS takes where a template says nothing.
 DEFAULT_VISIBILITY_SECONDS = 30
 DEFAULT_TIMEOUT_SECONDS = 3
+DEFAULT_RETENTION_SECONDS = 4 * 24 * 3600
 
 
 class Resource(NamedTuple):
@@ -55,6 +58,8 @@ class Templates:
             yield from _in_function(function, properties)
         for log_group, properties in self._all("AWS::Logs::LogGroup"):
             yield from _in_log_group(log_group, properties)
+        for queue, properties in self._all("AWS::SQS::Queue"):
+            yield from self._in_queue(queue, properties)
         yield from self._unwatched()
 
     def _in_mapping(self, mapping: Resource, properties: Template) -> Iterator[Violation]:
@@ -62,6 +67,7 @@ class Templates:
         function = self._target(mapping.stack, properties["FunctionName"])
         if queue is None or function is None or self._type(queue) != "AWS::SQS::Queue":
             return
+        yield from _in_polling(mapping, properties)
         if "ReportBatchItemFailures" not in properties.get("FunctionResponseTypes", ()):
             yield Violation(
                 rule="PartialBatches",
@@ -78,6 +84,26 @@ class Templates:
                 resource=mapping,
                 why=f"Its queue hides a message for {hidden} s: too short for a throttled batch to be tried again.",
                 fix=f"Hide it for {least} s: six times the function's timeout, and the batch window.",
+            )
+
+    def _in_queue(self, queue: Resource, properties: Template) -> Iterator[Violation]:
+        redrive = properties.get("RedrivePolicy", {})
+        if int(redrive.get("maxReceiveCount", LEAST_RECEIVES)) < LEAST_RECEIVES:
+            yield Violation(
+                rule="ReceiveLimit",
+                resource=queue,
+                why="A throttled receive counts too: messages would die there that never ran.",
+                fix=f"Let a message be received {LEAST_RECEIVES} times or more.",
+            )
+        dead_letter_queue = self._target(queue.stack, redrive.get("deadLetterTargetArn"))
+        if dead_letter_queue is None:
+            return
+        if _retention(self._properties(dead_letter_queue)) <= _retention(properties):
+            yield Violation(
+                rule="DeadLetterRetention",
+                resource=dead_letter_queue,
+                why="A dead letter's age goes on from its first send: it could be deleted unseen.",
+                fix="Keep dead letters longer than their queue keeps messages.",
             )
 
     def _unwatched(self) -> Iterator[Violation]:
@@ -130,6 +156,29 @@ class Templates:
                 if output.get("Export", {}).get("Name") == export:
                     return self._target(stack, output["Value"])
         return None
+
+
+def _in_polling(mapping: Resource, properties: Template) -> Iterator[Violation]:
+    if "FilterCriteria" in properties:
+        yield Violation(
+            rule="Filter",
+            resource=mapping,
+            why="Lambda deletes what its filter doesn't match.",
+            fix="Give each kind of message a queue, or let the function ignore what isn't for it.",
+        )
+    if "ProvisionedPollerConfig" in properties and "MaximumConcurrency" in properties.get(
+        "ScalingConfig", {}
+    ):
+        yield Violation(
+            rule="ProvisionedPollers",
+            resource=mapping,
+            why="Lambda takes no maximum concurrency beside provisioned pollers.",
+            fix="Decide for one of them.",
+        )
+
+
+def _retention(queue: Template) -> int:
+    return int(queue.get("MessageRetentionPeriod", DEFAULT_RETENTION_SECONDS))
 
 
 def _in_function(function: Resource, properties: Template) -> Iterator[Violation]:

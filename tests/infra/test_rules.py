@@ -66,6 +66,55 @@ def test_batches_that_fail_as_a_whole_are_refused():
     assert broken(templates(FunctionResponseTypes=[])) == [("PartialBatches", "Mapping")]
 
 
+def test_a_filter_is_refused_since_it_deletes():
+    assert broken(templates(FilterCriteria={"Filters": []})) == [("Filter", "Mapping")]
+
+
+def test_provisioned_pollers_and_a_maximum_concurrency_exclude_each_other():
+    pollers = {"ProvisionedPollerConfig": {"MaximumPollers": 10}}
+
+    assert broken(templates(**pollers)) == []
+    assert broken(templates(**pollers, ScalingConfig={"MaximumConcurrency": 2})) == [
+        ("ProvisionedPollers", "Mapping")
+    ]
+
+
+def a_queue_and_its_dead_letters(*, receives=5, kept, dead_kept):
+    """A template whose dead letters are watched; retentions in days, none for AWS's own."""
+
+    def queue(days, **properties):
+        retention = {} if days is None else {"MessageRetentionPeriod": days * 24 * 3600}
+        return {"Type": "AWS::SQS::Queue", "Properties": {**properties, **retention}}
+
+    policy = {"deadLetterTargetArn": {"Fn::GetAtt": ["Dead", "Arn"]}, "maxReceiveCount": receives}
+    alarm = {
+        "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["Dead", "QueueName"]}}],
+    }
+    resources = {
+        "Dead": queue(dead_kept),
+        "Queue": queue(kept, RedrivePolicy=policy),
+        "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm},
+    }
+    return {"Storage": {"Resources": resources}}
+
+
+@pytest.mark.parametrize(("receives", "enough"), [(4, False), (5, True)])
+def test_a_receive_limit_leaves_room_for_throttles(receives, enough):
+    found = broken(a_queue_and_its_dead_letters(receives=receives, kept=12, dead_kept=14))
+
+    assert found == ([] if enough else [("ReceiveLimit", "Queue")])
+
+
+@pytest.mark.parametrize(
+    ("kept", "dead_kept", "longer"), [(12, 14, True), (None, 5, True), (4, None, False), (14, 14, False)]
+)
+def test_dead_letters_are_kept_longer_than_their_queue_keeps_messages(kept, dead_kept, longer):
+    found = broken(a_queue_and_its_dead_letters(kept=kept, dead_kept=dead_kept))
+
+    assert found == ([] if longer else [("DeadLetterRetention", "Dead")])
+
+
 def test_a_mapping_of_somebody_elses_queue_is_left_alone():
     assert (
         broken(templates(source="arn:aws:sqs:us-east-1:111122223333:theirs", FunctionResponseTypes=[])) == []
@@ -96,7 +145,7 @@ def test_an_environment_that_lambda_refuses_is_refused_before_it_is_deployed(var
 @pytest.mark.parametrize(("metric", "watched"), [("Visible", True), ("NotVisible", False)])
 def test_a_dead_letter_queue_is_watched_by_its_visible_messages(metric, watched):
     resources = {
-        "Dead": {"Type": "AWS::SQS::Queue", "Properties": {}},
+        "Dead": {"Type": "AWS::SQS::Queue", "Properties": {"MessageRetentionPeriod": 1_209_600}},
         "Queue": {
             "Type": "AWS::SQS::Queue",
             "Properties": {"RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["Dead", "Arn"]}}},

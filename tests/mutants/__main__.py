@@ -27,6 +27,9 @@ NO_BUG = "(none planted)"
 def main(words: list[str]) -> int:
     """Try every bug whose name has all these words; answers the exit code."""
     bugs = [bug for bug in BUGS if all(word in bug.name for word in words)]
+    if not bugs:
+        print(f"no bug is named so: {' '.join(words)}")
+        return 1
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         healthy = pool.submit(_try_healthy, Path(directory), bugs)
         trials = pool.map(partial(try_bug, Path(directory)), range(len(bugs)), bugs)
@@ -35,7 +38,7 @@ def main(words: list[str]) -> int:
         ]
         sound = _told(NO_BUG, healthy.result(), "passed")
     print(f"{len(bugs) - len(missed)} of {len(bugs)} planted bugs are caught")
-    return 0 if bugs and sound and not missed else 1
+    return 0 if sound and not missed else 1
 
 
 def _try_healthy(directory: Path, bugs: list[Bug]) -> Trial:

@@ -106,7 +106,7 @@ class PowertoolsLog:
         )
 
     def for_handler(self, **fields: Any) -> logging.LoggerAdapter[logging.Logger]:
-        return HandlerLogger(logging.getLogger(self._logger.service), fields)
+        return HandlerLogger(self._logger, fields)
 
 
 class HandlerLogger(logging.LoggerAdapter[logging.Logger]):

@@ -11,7 +11,6 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from headworks.settings import LOG_LEVEL
 from infra.dependencies import Target
 from infra.tree import Tree
 
@@ -74,9 +73,9 @@ class Deployment:
         return RemovalPolicy.DESTROY if self.local else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
     @property
-    def log_level(self) -> Mapping[str, str]:
-        """The environment variable of a level that isn't the usual one: the local run tells each attempt's start."""
-        return {LOG_LEVEL: "DEBUG"} if self.local else {}
+    def log_level(self) -> Literal["DEBUG", "INFO"]:
+        """The level that functions log at: the local run tells when each attempt starts."""
+        return "DEBUG" if self.local else "INFO"
 
     @property
     def architecture(self) -> lambda_.Architecture:

@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from headworks.naming import resource_id
-from headworks.settings import SERVICE_NAME
+from headworks.settings import LOG_LEVEL, SERVICE_NAME
 from infra.acknowledgments import acknowledge
 from infra.constructs.naming import seconds
 from infra.deployment import RUNTIME
@@ -58,7 +58,7 @@ class PipelineFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment={SERVICE_NAME: package, **deployment.log_level},
+            environment={SERVICE_NAME: package, LOG_LEVEL: deployment.log_level},
         )
 
     def tell(self, variable: str, value: str) -> None:

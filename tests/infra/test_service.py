@@ -12,7 +12,7 @@ from headworks.upkeep import BURY_CRASHED, UPKEEP, WAKE_WAITING
 from infra.deployment import Deployment
 from tests.infra.conftest import annotations
 
-FOR_EVERY_FUNCTION = {settings.SERVICE_NAME}
+FOR_EVERY_FUNCTION = {settings.SERVICE_NAME, settings.LOG_LEVEL}
 STORES = {settings.LEDGER_TABLE, settings.CLAIM_CHECK_BUCKET}
 
 
@@ -62,6 +62,13 @@ def test_functions_run_on_arm_but_on_a_laptop_on_its_own_processor(ours, other):
 
     assert architectures(ours) == {"arm64"}
     assert architectures(other) == {machine}
+
+
+def test_functions_tell_when_an_attempt_starts_on_a_laptop_alone(synthesised):
+    level = "DEBUG" if synthesised.deployment.local else "INFO"
+
+    for _, parts in synthesised.consumers():
+        assert variables(synthesised, parts.function)[settings.LOG_LEVEL] == level
 
 
 def test_batches_are_as_declared_and_fail_in_part(synthesised):

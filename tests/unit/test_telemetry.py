@@ -54,6 +54,25 @@ def test_a_handlers_own_words_need_no_stack_trace_and_anything_else_has_one(serv
     assert (expected["level"], unexpected["level"]) == ("ERROR", "WARNING")
 
 
+def test_the_start_of_an_attempt_is_told_at_the_level_debug_alone(told, monkeypatch):
+    for level in ("INFO", "DEBUG"):
+        monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", level)
+        log = PowertoolsLog(f"service-{uuid4().hex}")
+        log(Action.STARTED)
+
+    assert [line["level"] for line in told()] == ["DEBUG"]
+
+
+def test_a_handlers_own_logger_of_that_service_keeps_powertools_lines(service, told):
+    PowertoolsLog(service)
+
+    Logger(service=service).info("charged", order="o1")
+
+    [line] = told()
+    assert (line["message"], line["order"]) == ("charged", "o1")
+    assert "location" in line
+
+
 def test_the_log_level_of_powertools_holds(service, told, monkeypatch):
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "WARNING")
     log = PowertoolsLog(service)

@@ -7,9 +7,7 @@ lost recognises its own echo.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -68,8 +66,7 @@ class FencedPersistenceLayer(DynamoDBPersistenceLayer):
 
     def identity(self, key: str) -> str:
         """The item id of an idempotency key."""
-        # As Powertools makes it, without an encoder for each key.
-        return f"{self.function_name}#{sha256(json.dumps(key).encode()).hexdigest()}"
+        return f"{self.function_name}#{self._generate_hash(key)}"
 
     def _put_record(self, data_record: DataRecord) -> None:
         owner = uuid4().hex

@@ -1,4 +1,4 @@
-"""DynamoDB and SQS that answer every call alike after 5 ms: for measuring clients, in a process of its own.
+"""A DynamoDB that answers every call alike after 5 ms: for measuring clients, in a process of its own.
 
 Stateless: to it every key is new and every condition holds.  So a benchmark sends new keys only.
 """
@@ -56,24 +56,10 @@ def _every_statement(request: Mapping[str, Any]) -> Any:
     return {"Responses": [{"TableName": "ledger"} for _ in request["Statements"]]}
 
 
-def _the_values_it_sets(request: Mapping[str, Any]) -> Any:
-    if request.get("ReturnValues") != "ALL_NEW":
-        return {}
-    return {"Attributes": {**request["Key"]}}
-
-
-def _every_entry(request: Mapping[str, Any]) -> Any:
-    return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
-
-
 ANSWERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "DynamoDB_20120810.BatchExecuteStatement": _every_statement,
-    "DynamoDB_20120810.DeleteItem": _nothing,
-    "DynamoDB_20120810.GetItem": _nothing,
     "DynamoDB_20120810.PutItem": _nothing,
-    "DynamoDB_20120810.UpdateItem": _the_values_it_sets,
-    "AmazonSQS.ChangeMessageVisibilityBatch": _every_entry,
-    "AmazonSQS.DeleteMessageBatch": _every_entry,
+    "DynamoDB_20120810.UpdateItem": _nothing,
 }
 
 

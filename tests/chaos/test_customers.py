@@ -44,6 +44,15 @@ def test_a_retry_after_a_second_comes_after_one_to_three_and_the_next_of_its_cus
         assert world.run_at[following, 1] - world.run_at[key, ATTEMPTS] <= 3 * SECOND
 
 
+def test_the_rest_of_a_customer_follows_a_retry_at_once():
+    with World(ORDERS) as world:
+        keys = world.send(("fail", "done"), *[("done",)] * 9, ordering_keys=["eve"] * 10)
+        verdicts = world.close()
+
+    assert verdicts.faults == {}
+    assert all(world.run_at[key, 1] <= 3 * SECOND for key in keys)
+
+
 def test_a_failing_customer_holds_back_no_other():
     with World(ORDERS) as world:
         world.send(*[ALWAYS] * 8, ("done",), ("done",), ordering_keys=["eve"] * 8 + ["ada", "bob"])

@@ -407,7 +407,9 @@ def test_a_ledger_that_is_down_defers_and_costs_nothing():
     assert isinstance(stand.outcomes[0], outcome.Defer)
 
 
-@pytest.mark.parametrize("dead", [record("m"), sqs_record("not json", message_id="m")], ids=["run", "unrun"])
+@pytest.mark.parametrize(
+    "dead", [record("m"), sqs_record('{"specversion": "1.0"}', message_id="m")], ids=["run", "unrun"]
+)
 def test_a_dead_message_stays_on_the_queue_until_the_ledger_has_it(dead):
     class Full(MemoryLedger):
         def bury(self, *_, **__):

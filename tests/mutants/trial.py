@@ -8,7 +8,6 @@ import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 from infra.local.workspace import PROJECT
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COPY_VARIABLE = "HEADWORKS_COPY"
+# Beside the copy: the test that failed.
+FAILED = "failed.txt"
 LONGEST_SECONDS = 300
 # Hypothesis' plug-in takes a third of a short run to start, and adds nothing to a verdict.
 PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "tests.mutants.witness")
@@ -33,13 +34,12 @@ class Trial:
 
 def try_tests(copy: Path, tests: Sequence[str], *, emulated: bool) -> Trial:
     """Run test files on the copy of the library in this directory, up to the first failure."""
-    report = copy / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-x", *PLUGINS]
     marked = [] if emulated else ["-m", "not e2e"]
     started = time.monotonic()
     try:
         run = subprocess.run(
-            [*command, *marked, f"--junitxml={report}", *tests],
+            [*command, *marked, *tests],
             cwd=PROJECT,
             env={**os.environ, "PYTHONPATH": str(copy), COPY_VARIABLE: str(copy)},
             capture_output=True,
@@ -52,16 +52,10 @@ def try_tests(copy: Path, tests: Sequence[str], *, emulated: bool) -> Trial:
     seconds = time.monotonic() - started
     if run.returncode == 0:
         return Trial(verdict="passed", detail="every test", seconds=seconds)
-    failed = _failed(report)
-    if run.returncode == 1 and failed:
-        return Trial(verdict="caught", detail=failed, seconds=seconds)
+    failed = copy / FAILED
+    if run.returncode == 1 and failed.exists():
+        return Trial(verdict="caught", detail=failed.read_text(), seconds=seconds)
     return Trial(verdict="broken", detail=_last_line(run.stdout + run.stderr), seconds=seconds)
-
-
-def _failed(report: Path) -> str:
-    """The test that failed.  An error on the way to one says nothing of the bug."""
-    cases = ET.parse(report).iter("testcase") if report.exists() else ()  # noqa: S314 - our own report
-    return next((str(case.get("name")) for case in cases if case.find("failure") is not None), "")
 
 
 def _last_line(output: str) -> str:

@@ -204,8 +204,9 @@ def test_an_unreadable_body_is_dead_at_once_and_nobody_else_is(body):
     stand = Stand(failing_for())
 
     assert stand.receive(sqs_record(body, message_id="bad"), record("good")) == []
-    assert stand.outcomes[0].reason is Reason.UNDECODABLE
-    assert stand.outcomes[1] == outcome.Done()
+    outcomes = {each.delivery.id: each.outcome for each in stand.broker.settled}
+    assert outcomes["bad"].reason is Reason.UNDECODABLE
+    assert outcomes["good"] == outcome.Done()
 
 
 def test_a_plain_body_sent_by_hand_is_processed():

@@ -56,7 +56,8 @@ conformance: setup ## Hold the simulator's cases against the emulator (minutes o
 
 # Deaths are drawn from a seed: a failure comes again when it is run again.
 chaos: setup ## Kill processes at every named point, and close the books (minutes)
-	$(VENV)/bin/pytest tests/chaos -n auto --rounds 100 --seeds 500
+	$(VENV)/bin/pytest tests/chaos -m "not e2e" -n auto --rounds 100 --seeds 500
+	$(VENV)/bin/pytest tests/chaos -m e2e -n 4 --maxschedchunk 1
 
 bench: setup ## Measure a consumer beside plain Powertools (half a minute; fails if the goals are missed)
 	$(VENV)/bin/python -m tests.benchmarks.consumer_cost

@@ -181,6 +181,18 @@ VERDICTS = (
         ),
     ),
     Bug(
+        "a late owner lets go of a message that another runs",
+        ("tests/chaos/test_copies.py",),
+        (
+            Swap(
+                "processing.py",
+                "Processing._recorded",
+                "ended.verdict if state is State.DEAD else self._too_late(ended)",
+                "ended.verdict",
+            ),
+        ),
+    ),
+    Bug(
         "an expired message is run",
         (CONSUMER,),
         (Swap("processing.py", "Processing.open", "message.is_expired(self._clock.now())", "False"),),

@@ -27,9 +27,10 @@ A_BATCH = (
         (
             Swap(
                 "batch.py",
-                "Batch._lease",
-                "self._suspects.append((each, answer, []))",
-                "leased.append((each, self._shop.ledger.take_over(answer, lasts=self._remaining())))",
+                "Batch._admit",
+                "self._suspects.append((opened, answer, []))",
+                "self._start(self._shop.pool, partial(self._run_one, opened, "
+                "self._shop.ledger.take_over(answer, lasts=self._remaining())))",
             ),
         ),
     ),
@@ -48,17 +49,28 @@ A_BATCH = (
         (CONSUMER,),
         (
             Swap(
-                "batch.py",
-                "Batch._complete",
+                "completions.py",
+                "",
+                "from headworks.errors import Unavailable",
+                "from headworks import outcome; from headworks.errors import Unavailable",
+            ),
+            Swap(
+                "completions.py",
+                "Completions.tell",
                 "each.opened, each.verdict,",
-                "each.opened, outcome.Retry(after=SOON, error=Unavailable('', '')) if each in pending else each.verdict,",
+                "each.opened, outcome.Retry(after=SETTLING, error=KeyError()) if each in pending else each.verdict,",
             ),
         ),
     ),
     Bug(
         "a completion that failed isn't tried again",
         (CONSUMER,),
-        (Swap("batch.py", "", "COMPLETION_ROUNDS = 4", "COMPLETION_ROUNDS = 1"),),
+        (Swap("completions.py", "", "COMPLETION_ROUNDS = 4", "COMPLETION_ROUNDS = 1"),),
+    ),
+    Bug(
+        "what has finished waits for a slow neighbour to be recorded",
+        ("tests/unit/test_batch.py", CONSUMER),
+        (Swap("batch.py", "", "LULL = timedelta(milliseconds=2)", "LULL = timedelta(hours=1)"),),
     ),
     Bug(
         "a lease outlives its invocation",

@@ -73,6 +73,16 @@ def test_a_handlers_own_logger_of_that_service_keeps_powertools_lines(service, t
     assert "location" in line
 
 
+def test_a_logger_that_a_handler_made_first_takes_no_field_away(service, told):
+    Logger(service=service)
+
+    PowertoolsLog(service)(Action.DONE, queue="orders", attempt=2, duplicate=None)
+
+    [line] = told()
+    assert (line["action"], line["queue"], line["attempt"]) == ("done", "orders", 2)
+    assert "duplicate" not in line
+
+
 def test_the_log_level_of_powertools_holds(service, told, monkeypatch):
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "WARNING")
     log = PowertoolsLog(service)

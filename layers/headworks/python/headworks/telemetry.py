@@ -87,6 +87,8 @@ class PowertoolsLog:
         from headworks.log_line import LineFormatter
 
         self._keys = Logger(service=service, logger_formatter=LineFormatter())
+        # Powertools keeps the formatter of whoever made a Logger of this service first.
+        self._is_ours = isinstance(self._keys.registered_formatter, LineFormatter)
         # Powertools' methods ask whether a line is wanted after it was made, `logging` before.
         self._logger = logging.getLogger(service)
 
@@ -98,7 +100,10 @@ class PowertoolsLog:
         if error is not None:
             told |= {"error_type": type(error).__name__, "error": str(error)[:LONGEST_ERROR]}
         unexpected = error is not None and not isinstance(error, HeadworksError)
-        self._logger.log(level, str(action), extra={FIELDS: told}, exc_info=error if unexpected else None)
+        extra = (
+            {FIELDS: told} if self._is_ours else {n: value for n, value in told.items() if value is not None}
+        )
+        self._logger.log(level, str(action), extra=extra, exc_info=error if unexpected else None)
 
     def begin(self, context: object) -> None:
         self._keys.append_keys(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -35,3 +36,15 @@ def test_many_at_once_are_each_written_once_and_whole(tmp_path):
         list(pool.map(lambda step: tell(outside.url, step), steps))
 
         assert sorted(outside.told, key=lambda step: step.attempt) == steps
+
+
+def test_who_dies_in_the_middle_of_telling_has_done_nothing(tmp_path):
+    with witness(tmp_path / "journal") as outside:
+        host, _, port = outside.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 7\r\n\r\na\tp")
+            connection.shutdown(socket.SHUT_WR)
+            answer = connection.recv(1)
+
+        assert not answer
+        assert outside.told == []

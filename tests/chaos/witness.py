@@ -74,9 +74,14 @@ def serve(journal: Path) -> None:
 
     class Note(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            line = self.rfile.read(int(self.headers["Content-Length"])) + b"\n"
+            length = int(self.headers["Content-Length"])
+            told = self.rfile.read(length)
+            if len(told) < length:
+                # Whoever spoke died in the middle of it: nothing was done.
+                self.close_connection = True
+                return
             with _WRITING:
-                os.write(descriptor, line)
+                os.write(descriptor, told + b"\n")
                 os.fsync(descriptor)
             self.send_response(204)
             self.end_headers()

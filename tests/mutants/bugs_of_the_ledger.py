@@ -79,15 +79,7 @@ THE_LEDGER = (
     Bug(
         "a completion asks for no owner (DynamoDB)",
         (LEDGERS,),
-        (
-            Swap("ledger/dynamodb.py", "", 'AND "owner" = ? AND "attempt" = ?', ""),
-            Swap(
-                "ledger/dynamodb.py",
-                "DynamoDBLedger._completion",
-                "string(self.identity(lease.entry.key)), string(lease.owner), number(lease.attempt)",
-                "string(self.identity(lease.entry.key))",
-            ),
-        ),
+        (Swap("ledger/dynamodb.py", "", 'AND "owner" = {} AND "attempt" = {}', ""),),
         emulated=True,
     ),
     Bug(

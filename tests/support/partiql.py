@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Answer = Callable[..., AWSResponse | None]
 
-_VALUE = r"'(?:[^']|'')*'|\?"
+_VALUE = r"'(?:[^']|'')*'|\?|\d+"
 _MEMBER = re.compile(rf"'(\w+)': ({_VALUE})")
 _SET = re.compile(rf'SET "(\w+)" = ({_VALUE})')
 _REMOVE = re.compile(r'REMOVE "(\w+)"')
@@ -67,6 +67,8 @@ def _execute(client: Any, statement: dict[str, Any]) -> dict[str, Any]:
     def value(literal: str) -> dict[str, Any]:
         if literal == "?":
             return next(parameters)
+        if literal.isdigit():
+            return {"N": literal}
         return {"S": literal[1:-1].replace("''", "'")}
 
     if text.startswith("INSERT"):

@@ -21,7 +21,7 @@ from headworks.ledger.ledger import MOST_AT_ONCE, Lease, State, Waiting
 from headworks.stores import asking, condition_met
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,8 +41,8 @@ _START = (
     "REMOVE #due"
 )
 _COMPLETE = (
-    'SET "state" = \'completed\' SET "status" = \'COMPLETED\' SET "data" = \'{}\' SET "expiration" = ? '
-    'REMOVE "listed" REMOVE "listed_at" WHERE "id" = ? AND "owner" = ? AND "attempt" = ? '
+    'SET "state" = \'completed\' SET "status" = \'COMPLETED\' SET "data" = \'{{}}\' SET "expiration" = {} '
+    'REMOVE "listed" REMOVE "listed_at" WHERE "id" = {} AND "owner" = {} AND "attempt" = {} '
     "AND \"state\" IN ['running', 'completed']"
 )
 _DUE = "(#state IN (:retrying, :waiting) AND #due <= :soon) OR #state = :replaying"
@@ -75,7 +75,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
     def lease(self, entries: Sequence[Entry], *, lasts: timedelta) -> list[Answer | None]:
         now, owner = self._clock.now(), uuid4().hex
         leases = [Lease(entry=entry, owner=owner, attempt=1, ends=now + lasts) for entry in entries]
-        codes = self._execute([self._insert(lease, now) for lease in leases])
+        codes = self._execute(list(self._inserts(leases, now)))
         existing = [index for index, code in enumerate(codes) if code == "DuplicateItem"]
         with asking(LEDGER):
             found = dict(
@@ -221,24 +221,27 @@ class DynamoDBLedger(FencedPersistenceLayer):
         with asking(LEDGER):
             return self._update(self.identity(key), expression, condition, values).changed
 
-    def _insert(self, lease: Lease, now: datetime) -> dict[str, Any]:
-        item = layout.new_lease(self.identity(lease.entry.key), lease, forgotten=now + self._remembered_for)
-        fields = ", ".join(f"'{name}': ?" for name in item)
-        return {
-            "Statement": f'INSERT INTO "{self.table_name}" VALUE {{{fields}}}',
-            "Parameters": list(item.values()),
-        }
+    def _inserts(self, leases: Sequence[Lease], now: datetime) -> Iterator[dict[str, Any]]:
+        """A statement for each of the leases, which differ by their entries only."""
+        shared = layout.started(leases[0], forgotten=now + self._remembered_for) if leases else {}
+        literals = ", ".join(f"'{name}': {layout.literal(value)}" for name, value in shared.items())
+        for lease in leases:
+            own = layout.of_its_own(self.identity(lease.entry.key), lease.entry)
+            fields = ", ".join(f"'{name}': ?" for name in own)
+            yield {
+                "Statement": f'INSERT INTO "{self.table_name}" VALUE {{{literals}, {fields}}}',
+                "Parameters": list(own.values()),
+            }
 
     def _completion(self, lease: Lease, forgotten: datetime) -> dict[str, Any]:
-        return {
-            "Statement": f'UPDATE "{self.table_name}" {_COMPLETE}',
-            "Parameters": [
-                seconds(forgotten),
-                string(self.identity(lease.entry.key)),
-                string(lease.owner),
-                number(lease.attempt),
-            ],
-        }
+        values = (
+            seconds(forgotten),
+            string(self.identity(lease.entry.key)),
+            string(lease.owner),
+            number(lease.attempt),
+        )
+        completion = _COMPLETE.format(*map(layout.literal, values))
+        return {"Statement": f'UPDATE "{self.table_name}" {completion}'}
 
     def _execute(self, statements: Sequence[dict[str, Any]]) -> list[str | None]:
         """Each statement's error code, or none, in the order of the input: HTTP 200 says nothing of them."""

@@ -16,6 +16,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyIt
 from botocore.exceptions import ClientError
 
 from headworks.errors import InvalidDeclaration
+from headworks.ledger import layout
 from headworks.stores import condition_met
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class FencedPersistenceLayer(DynamoDBPersistenceLayer):
 
     def identity(self, key: str) -> str:
         """The item id of an idempotency key."""
-        return f"{self.function_name}#{self._generate_hash(key)}"
+        return layout.identity(self.function_name, key)
 
     def _put_record(self, data_record: DataRecord) -> None:
         owner = uuid4().hex

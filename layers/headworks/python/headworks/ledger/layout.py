@@ -116,8 +116,12 @@ def header(entry: Entry) -> Attributes:
 
 def new_lease(identity: str, lease: Lease, *, forgotten: datetime) -> Attributes:
     """The item of a key that is leased for the first time."""
+    return {**started(lease, forgotten=forgotten), **of_its_own(identity, lease.entry)}
+
+
+def started(lease: Lease, *, forgotten: datetime) -> Attributes:
+    """What first leases that are taken together have in common."""
     return {
-        "id": string(identity),
         "status": string("INPROGRESS"),
         "expiration": seconds(forgotten),
         "in_progress_expiration": milliseconds(lease.ends),
@@ -125,9 +129,12 @@ def new_lease(identity: str, lease: Lease, *, forgotten: datetime) -> Attributes
         "owner": string(lease.owner),
         "attempt": number(lease.attempt),
         "crashes": number(lease.crashes),
-        "history": {"M": {}},
-        **header(lease.entry),
     }
+
+
+def of_its_own(identity: str, entry: Entry) -> Attributes:
+    """What tells a first lease from those that are taken with it."""
+    return {"id": string(identity), "history": {"M": {}}, **header(entry)}
 
 
 def held(identity: str, entry: Entry, *, now: datetime, due: datetime, forgotten: datetime) -> Attributes:
@@ -233,6 +240,11 @@ def string(value: str) -> Attributes:
 def number(value: int) -> Attributes:
     """A number as DynamoDB spells it."""
     return {"N": str(value)}
+
+
+def literal(value: Attributes) -> str:
+    """A string or a number as PartiQL spells it: what is no parameter needn't be serialised one by one."""
+    return str(value["N"]) if "N" in value else "'" + value["S"].replace("'", "''") + "'"
 
 
 def milliseconds(time: datetime) -> Attributes:

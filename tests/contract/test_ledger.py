@@ -229,6 +229,17 @@ def test_a_held_message_starts_when_it_is_due_whether_or_not_it_was_marked_as_wo
     assert not ledger.hold(entry(), LETTER, due=due)
 
 
+def test_a_message_held_under_a_known_key_leaves_the_body_of_the_first(ledger, clock):
+    other = Letter(body='{"n": 2}', sent_at=NEW_YEAR)
+    due = clock.now() + MINUTE
+    ledger.bury(entry("dead"), LETTER, reason=Reason.REJECTED, failure=None)
+    ledger.hold(entry("waiting"), LETTER, due=due)
+
+    assert not ledger.hold(entry("dead"), other, due=due)
+    assert not ledger.hold(entry("waiting"), other, due=due + MINUTE)
+    assert ledger.letter(entry("dead")) == ledger.letter(entry("waiting")) == LETTER
+
+
 def test_only_what_has_never_run_can_be_cancelled(ledger, clock):
     due = clock.now() + MINUTE
     ledger.hold(entry("held"), LETTER, due=due)

@@ -143,6 +143,16 @@ def test_a_dead_letter_never_expires_and_a_completed_key_outlives_every_copy(led
 
 
 @pytest.mark.e2e
+def test_a_late_owner_that_waits_makes_no_dead_letters_body_expire(ledger, items, clock):
+    late = lease_one(ledger)
+    clock.advance(2 * MINUTE)
+    ledger.bury(ENTRY, LETTER, reason=Reason.CRASHED, failure=None, holder=lease_one(ledger))
+
+    assert not ledger.wait(late, FAILURE, LETTER, due=clock.now() + MINUTE)
+    assert "expiration" not in items()["body"]
+
+
+@pytest.mark.e2e
 def test_a_lease_recognises_the_echo_of_its_own_write(ledger, dynamodb, monkeypatch):
     execute = dynamodb.batch_execute_statement
 
@@ -185,6 +195,7 @@ class Down:
         raise EndpointConnectionError(endpoint_url="dynamodb")
 
     put_item = update_item = delete_item = get_item = query = batch_execute_statement
+    transact_write_items = batch_execute_statement
 
 
 def test_a_table_that_does_not_answer_is_our_own_trouble(clock):

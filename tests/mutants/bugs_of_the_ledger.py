@@ -79,7 +79,7 @@ THE_LEDGER = (
     Bug(
         "a completion asks for no owner (DynamoDB)",
         (LEDGERS,),
-        (Swap("ledger/dynamodb.py", "", 'AND "owner" = {} AND "attempt" = {}', ""),),
+        (Swap("ledger/statements.py", "", 'AND "owner" = {} AND "attempt" = {}', ""),),
         emulated=True,
     ),
     Bug(

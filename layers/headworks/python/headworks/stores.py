@@ -53,8 +53,11 @@ def write_together(client: DynamoDBClient, what: str, writes: Sequence[TransactW
     with asking(what, answers=(_CANCELLED,)):
         try:
             client.transact_write_items(TransactItems=writes)
-        except client.exceptions.TransactionCanceledException as error:
-            codes = {reason.get("Code") for reason in error.response["CancellationReasons"]}
+        except ClientError as error:
+            response: Any = error.response
+            if response["Error"]["Code"] != _CANCELLED:
+                raise
+            codes = {reason.get("Code") for reason in response["CancellationReasons"]}
             if "ConditionalCheckFailed" in codes:
                 return False
             if "ValidationError" in codes:

@@ -18,13 +18,15 @@ from headworks.ledger.fenced import FencedPersistenceLayer
 from headworks.ledger.item import CLOCK_SLACK, Item, bounded
 from headworks.ledger.layout import milliseconds, number, seconds, string
 from headworks.ledger.ledger import MOST_AT_ONCE, Lease, State, Waiting
-from headworks.stores import asking, condition_met
+from headworks.ledger.statements import completion, insertions
+from headworks.stores import asking, condition_met, write_together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
     from headworks.clock import Clock
     from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Suspect
@@ -39,11 +41,6 @@ _START = (
     "SET #state = :running, #status = :in_progress, #owner = :owner, #in_progress_expiration = :ends, "
     "#attempt = #attempt + :one, #crashes = #crashes + :crashes, #listed = :listed, #listed_at = :listed_at "
     "REMOVE #due"
-)
-_COMPLETE = (
-    'SET "state" = \'completed\' SET "status" = \'COMPLETED\' SET "data" = \'{{}}\' SET "expiration" = {} '
-    'REMOVE "listed" REMOVE "listed_at" WHERE "id" = {} AND "owner" = {} AND "attempt" = {} '
-    "AND \"state\" IN ['running', 'completed']"
 )
 _DUE = "(#state IN (:retrying, :waiting) AND #due <= :soon) OR #state = :replaying"
 _DIED = "#state = :running AND #owner = :dead_owner AND #in_progress_expiration <= :now"
@@ -75,7 +72,8 @@ class DynamoDBLedger(FencedPersistenceLayer):
     def lease(self, entries: Sequence[Entry], *, lasts: timedelta) -> list[Answer | None]:
         now, owner = self._clock.now(), uuid4().hex
         leases = [Lease(entry=entry, owner=owner, attempt=1, ends=now + lasts) for entry in entries]
-        codes = self._execute(list(self._inserts(leases, now)))
+        forgotten = now + self._remembered_for
+        codes = self._execute(list(insertions(self.table_name, self._list, leases, forgotten=forgotten)))
         existing = [index for index, code in enumerate(codes) if code == "DuplicateItem"]
         with asking(LEDGER):
             found = dict(
@@ -102,7 +100,9 @@ class DynamoDBLedger(FencedPersistenceLayer):
 
     def complete(self, leases: Sequence[Lease]) -> list[bool | None]:
         forgotten = self._clock.now() + self._remembered_for
-        codes = self._execute([self._completion(lease, forgotten) for lease in leases])
+        codes = self._execute(
+            [completion(self.table_name, self._list, lease, forgotten=forgotten) for lease in leases]
+        )
         return [
             True if code is None else False if code == "ConditionalCheckFailed" else None for code in codes
         ]
@@ -162,20 +162,14 @@ class DynamoDBLedger(FencedPersistenceLayer):
         identity = self.identity(entry.key)
         item = layout.held(identity, entry, now=now, due=due, forgotten=forgotten)
         item |= layout.listing(State.WAITING, self._list, entry.key, due)
+        # Together: a body that waits or is dead under this key already stays what it is.
+        if write_together(
+            self.client, LEDGER, [self._new(item), {"Put": self._body(entry, letter, forgotten)}]
+        ):
+            return True
         with asking(LEDGER):
-            self._keep(entry, letter, until=forgotten)
-            try:
-                self.client.put_item(
-                    TableName=self.table_name,
-                    Item=item,
-                    ConditionExpression="attribute_not_exists(#id)",
-                    ExpressionAttributeNames={"#id": "id"},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except ClientError as error:
-                met = layout.read_item(condition_met(error))
-                return met.state is State.WAITING and met.due == layout.read_time(item["due"])
-        return True
+            met = self._item(identity)
+        return met is not None and met.state is State.WAITING and met.due == layout.read_time(item["due"])
 
     def waiting(self, *, due_before: datetime, limit: int) -> list[Waiting]:
         with asking(LEDGER):
@@ -220,28 +214,6 @@ class DynamoDBLedger(FencedPersistenceLayer):
         condition = "(#state = :waiting AND #attempt = :none) OR #state = :cancelled"
         with asking(LEDGER):
             return self._update(self.identity(key), expression, condition, values).changed
-
-    def _inserts(self, leases: Sequence[Lease], now: datetime) -> Iterator[dict[str, Any]]:
-        """A statement for each of the leases, which differ by their entries only."""
-        shared = layout.started(leases[0], forgotten=now + self._remembered_for) if leases else {}
-        literals = ", ".join(f"'{name}': {layout.literal(value)}" for name, value in shared.items())
-        for lease in leases:
-            own = layout.of_its_own(self.identity(lease.entry.key), lease.entry)
-            fields = ", ".join(f"'{name}': ?" for name in own)
-            yield {
-                "Statement": f'INSERT INTO "{self.table_name}" VALUE {{{literals}, {fields}}}',
-                "Parameters": list(own.values()),
-            }
-
-    def _completion(self, lease: Lease, forgotten: datetime) -> dict[str, Any]:
-        values = (
-            seconds(forgotten),
-            string(self.identity(lease.entry.key)),
-            string(lease.owner),
-            number(lease.attempt),
-        )
-        completion = _COMPLETE.format(*map(layout.literal, values))
-        return {"Statement": f'UPDATE "{self.table_name}" {completion}'}
 
     def _execute(self, statements: Sequence[dict[str, Any]]) -> list[str | None]:
         """Each statement's error code, or none, in the order of the input: HTTP 200 says nothing of them."""
@@ -359,10 +331,34 @@ class DynamoDBLedger(FencedPersistenceLayer):
         return told | layout.last_error(failure)
 
     def _keep(self, entry: Entry, letter: Letter, *, until: datetime | None) -> None:
+        body = self._body(entry, letter, until)
+        if until is not None:
+            # A late owner has the same message: the body of a dead one doesn't begin to expire for it.
+            body["ConditionExpression"] = "attribute_not_exists(id) OR attribute_exists(expiration)"
+        try:
+            self.client.put_item(**body)
+        except ClientError as error:
+            condition_met(error)
+
+    def _body(self, entry: Entry, letter: Letter, until: datetime | None) -> PutTypeDef:
         item = layout.letter_item(self.identity(entry.key), letter)
         if until is not None:
             item["expiration"] = seconds(until)
-        self.client.put_item(TableName=self.table_name, Item=item)
+        return {"TableName": self.table_name, "Item": item}
+
+    def _new(self, item: Mapping[str, Any]) -> TransactWriteItemTypeDef:
+        return {
+            "Put": {
+                "TableName": self.table_name,
+                "Item": item,
+                "ConditionExpression": "attribute_not_exists(id)",
+            }
+        }
+
+    def _item(self, identity: str) -> Item | None:
+        key = {"id": string(identity)}
+        item = self.client.get_item(TableName=self.table_name, Key=key, ConsistentRead=True).get("Item")
+        return layout.read_item(item) if item else None
 
     def _waiting_in(self, shard: int, due_before: datetime, limit: int) -> list[Waiting]:
         answer = self.client.query(

@@ -242,11 +242,6 @@ def number(value: int) -> Attributes:
     return {"N": str(value)}
 
 
-def literal(value: Attributes) -> str:
-    """A string or a number as PartiQL spells it: what is no parameter needn't be serialised one by one."""
-    return str(value["N"]) if "N" in value else "'" + value["S"].replace("'", "''") + "'"
-
-
 def milliseconds(time: datetime) -> Attributes:
     """A time in milliseconds, as Powertools keeps the end of a lease."""
     return number(int(time.timestamp() * 1000))

@@ -29,6 +29,13 @@ class Reason(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class Fault(StrEnum):
+    """Whose fault an error is: somebody's endpoint answered badly or not at all, or it is our own pipeline's."""
+
+    ENDPOINT = "endpoint"
+    PIPELINE = "pipeline"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """The effect happened: now, or (`duplicate`) under the same key before."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from headworks.ledger.ledger import Entry, Failure, Letter
-    from headworks.outcome import Reason
+    from headworks.outcome import Fault, Reason
 
 MOST_LISTED = 1000
 
@@ -35,7 +35,8 @@ class Listed:
 
     `at` is when it died (dead), is due (retrying, waiting) or started (running from the
     second attempt on); an item in another state is on no list and has none.  The error is
-    the last one, cut short.
+    the last one, cut short, and `fault` whose it was.  `replay` is the last replay that put it
+    back, `replays` how many did, `earlier` the attempts before it.
     """
 
     address: Address
@@ -47,19 +48,47 @@ class Listed:
     reason: Reason | None = None
     error_type: str = ""
     error: str = ""
+    fault: Fault | None = None
+    replay: str | None = None
+    replays: int = 0
+    earlier: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What is on record of one replay of a message."""
+
+    replay: str
+    at: datetime
+    by: str
+    reason: str | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """Who changed a dead letter's message last."""
+
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """An item whole: what lists show of it, its failed attempts, and the message of a dead or waiting one.
 
-    `lease_ends` is when the lease of a running one ends.
+    `lease_ends` is when the lease of a running one ends.  `original` is the first message of one
+    that was edited.
     """
 
     listed: Listed
     history: tuple[Failure, ...] = ()
     letter: Letter | None = None
     lease_ends: datetime | None = None
+    due: datetime | None = None
+    original: Letter | None = None
+    edited: Edited | None = None
+    replayed: tuple[Replayed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +96,19 @@ class Filter:
     """Which items of a list: those that all of it is true of; an empty one takes all.
 
     `error` is a part of the error's text, upper and lower case told apart.  The time is
-    `since <= at < until`.
+    `since <= at < until`.  `replay` is the last one that put it back.
     """
 
     reasons: frozenset[Reason] = frozenset()
+    fault: Fault | None = None
     error_type: str | None = None
     error: str | None = None
     type: str | None = None
+    source: str | None = None
     tenant: str | None = None
+    key: str | None = None
     ordering_key: str | None = None
+    replay: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -89,6 +122,38 @@ class Page:
 
     items: tuple[Listed, ...]
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many; where `is_exact` is false, at least that."""
+
+    number: int
+    is_exact: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Items whose errors are alike: numbers, ids and quoted texts don't tell them apart.
+
+    `error` is what they have in common, with `...` where they differ; `example` is the newest one.
+    """
+
+    count: int
+    reason: Reason | None
+    error_type: str
+    error: str
+    first: datetime
+    last: datetime
+    example: Listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """All groups of a list, the largest first, and how many items they are of."""
+
+    groups: tuple[Group, ...]
+    total: Count
 
 
 class InvalidCursor(HeadworksError, ValueError):
@@ -106,11 +171,23 @@ class Catalogue(Protocol):
         only: Filter = EVERYTHING,
         limit: int,
         cursor: str | None = None,
+        oldest_first: bool = False,
     ) -> Page:
         """These consumers' items in a state, at most `limit` (1 to 1,000), from where `cursor` stands.
 
-        Dead ones newest first, the others by their time.  Raises `InvalidCursor`.
+        Dead ones newest first unless asked for otherwise, the others by their time.  A dead letter that
+        is being put back is listed among the dead, in the state `replaying`.  Raises `InvalidCursor`.
         """
+
+    def count(
+        self, state: State, addresses: Collection[Address], *, only: Filter = EVERYTHING, most: int
+    ) -> Count:
+        """How many items a list has; no more than about `most` are counted."""
+
+    def groups(
+        self, state: State, addresses: Collection[Address], *, only: Filter = EVERYTHING, most: int
+    ) -> Groups:
+        """The items of a list by their errors; no more than about `most` are read."""
 
     def find(self, name: str, addresses: Collection[Address]) -> list[Story]:
         """The items of a message id or an idempotency key, at most one for each consumer and key."""

@@ -5,7 +5,9 @@ seconds), `in_progress_expiration` (milliseconds) and `data`.  Ours stand beside
 
 - `state`, `owner`, `attempt`, `crashes`, `due` (milliseconds), `history` (map, `a<attempt>`)
 - the header: `key`, `message_id`, `type`, `source`, `ordering_key`, `tenant`
-- of what failed: `error_type` and `error`, the last ones; dead: `reason`, `died_at` (milliseconds)
+- of what was replayed: `earlier` (attempts before its last replay), `replay` (its id), `replays` (how many),
+  `replayed` (map, `r<number>`: what is on record), `generation` (how often it ran though completed), `edited`
+- of what failed: `error_type`, `error` and `fault`, the last ones; dead: `reason`, `died_at` (milliseconds)
 - `listed` and `listed_at`, the keys of the sparse index `listed`: present while an item is
   dead, retrying, waiting, replaying, or runs again
 - `found_by`, the key of the sparse index `found_by`: the message id of what failed, died or
@@ -52,6 +54,10 @@ LISTED_ATTRIBUTES = (
     "reason",
     "error_type",
     "error",
+    "earlier",
+    "replay",
+    "replays",
+    "fault",
 )
 # Powertools reads `expiration` of every item; this one never comes.
 NEVER = 253_402_300_799

@@ -1,0 +1,51 @@
+"""Where is my event?  What is known of a name: at the edge, and with each consumer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from headworks.ledger.catalogue import Address, Story
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """An acceptance at the edge.  An equal key that comes before `repeats_until` is its duplicate.
+
+    `window` counts the windows that the key has had before.  Acceptances from before they were kept have no
+    source and no type.
+    """
+
+    queue: str
+    message_id: str
+    key: str
+    accepted_at: datetime
+    repeats_until: datetime
+    window: int = 0
+    source: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Everything that is known of a name.
+
+    `queued` are the consumers of what was accepted that know nothing of it yet.
+    """
+
+    received: tuple[Received, ...] = ()
+    stories: tuple[Story, ...] = ()
+    queued: tuple[tuple[Address, Received], ...] = ()
+
+
+class Finder(Protocol):
+    """Who finds."""
+
+    def find(self, name: str) -> Found:
+        """By a message id, an idempotency key, a provider's event id or an order id, in a few keyed reads.
+
+        Raises `Unavailable`.
+        """

@@ -8,17 +8,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 
 from headworks.ledger.catalogue import MOST_LISTED, Address, Filter, InvalidCursor, Page
 from headworks.ledger.ledger import State
 from headworks.outcome import Reason
+from infra.cli.answers import FullItem, Listing
+from infra.cli.asking import Code, must_be_known, screen, warn
 from infra.cli.documents import as_text, page_document, story_document
+from infra.cli.options import ChosenDead, How, Where, gathers
 from infra.cli.stories import show_story
-from infra.cli.tables import show_list
+from infra.cli.tables import count_of, show_groups, show_list
 from infra.cli.target import Directory, Profile, Region, Target, find_target
-from infra.cli.text import plain, read_since
+from infra.cli.text import plain, read_time
 from infra.local.workspace import HOME
 from pipeline import TOPOLOGY
 
@@ -97,10 +101,31 @@ def show(
         for index, each in enumerate(parts):
             if index:
                 console.print()
-            show_story(console, *each)
+            show_story(console, msgspec.convert(story_document(*each), FullItem))
     if not parts:
         Console(stderr=True).print(plain(f"Nothing is known of {name}."), soft_wrap=True)
         raise typer.Exit(1)
+
+
+@app.command()
+@gathers
+def groups(where: Where, chosen: ChosenDead, how: How) -> None:
+    """Count dead letters by their errors; numbers, ids and quoted texts in them don't tell them apart."""
+    query = {"state": "dead", "groups": True, **where.of_consumer, **chosen.query}
+    with must_be_known("--queue"):
+        document = how.admin().get(*where.path, **query)
+    listing = document.read(Listing)
+    if how.as_json:
+        typer.echo(document.text)
+    elif listing.groups:
+        console = screen()
+        show_groups(console, listing.groups)
+        more = "" if listing.total_is_exact else "at least "
+        console.print(f"\n{more}{count_of(listing.total or 0, 'dead letter')}")
+    else:
+        warn("No dead letters.")
+    if not listing.groups:
+        raise typer.Exit(Code.NOTHING)
 
 
 def _page(
@@ -124,7 +149,7 @@ def _print_page(page: Page) -> None:
         Console(stderr=True).print("No dead letters.")
         return
     console = Console(highlight=False)
-    show_list(console, page.items)
+    show_list(console, msgspec.convert(page_document(page), Listing).items)
     if page.cursor is not None:
         console.print(f"\nThere are more: add --cursor {page.cursor}", soft_wrap=True, markup=False)
 
@@ -148,6 +173,6 @@ def _addresses(queue: str | None, consumer: str | None) -> list[Address]:
 
 def _time(since: str) -> datetime:
     try:
-        return read_since(since, datetime.now(UTC))
+        return read_time(since, datetime.now(UTC))
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter("30m, 2h, 7d or 2026-01-31T08:00", param_hint="--since") from error

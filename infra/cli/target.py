@@ -11,10 +11,12 @@ import typer
 from headworks.claim_check import ClaimCheck
 from headworks.errors import HeadworksError
 from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
+from headworks.webhooks.secrets import read_secret
+from infra.cli.admin import Admin
 from infra.local.aws import clients_of
 from infra.local.outputs import read_outputs
 from infra.local.workspace import HOME, Workspace
-from infra.names import STORAGE
+from infra.names import SERVICE, STORAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,18 +25,27 @@ if TYPE_CHECKING:
     from headworks.queue import Queue
 
 READ_TIMEOUT_SECONDS = 20
+PANEL = "Which pipeline"
 
 Directory = Annotated[
     Path,
     typer.Option(
-        help="Where the local run keeps its files, `.local` by default; one run in each.", show_default=False
+        help="Where the local run keeps its files, `.local` by default; one run in each.",
+        show_default=False,
+        rich_help_panel=PANEL,
     ),
 ]
 Profile = Annotated[
-    str | None, typer.Option(help="Look at the pipeline in AWS, with this profile.", show_default=False)
+    str | None,
+    typer.Option(
+        help="Look at the pipeline in AWS, with this profile.", show_default=False, rich_help_panel=PANEL
+    ),
 ]
 Region = Annotated[
-    str | None, typer.Option(help="Look at the pipeline in AWS, in this region.", show_default=False)
+    str | None,
+    typer.Option(
+        help="Look at the pipeline in AWS, in this region.", show_default=False, rich_help_panel=PANEL
+    ),
 ]
 
 
@@ -87,6 +98,44 @@ def _deployed(profile: str | None, region: str | None) -> Target:
         return session.client(service, config=config(read_timeout=READ_TIMEOUT_SECONDS))  # type: ignore[call-overload]  # typed by literal names
 
     return _target(client, table=outputs["LedgerTable"], bucket=outputs["ClaimCheckBucket"])
+
+
+def find_admin(directory: Path, profile: str | None, region: str | None) -> Admin:
+    """The admin API of the local run of this directory if it is up and AWS wasn't asked for; else the deployed one's.
+
+    Raises `NotRunning` for a directory that was named, `NotDeployed`.
+    """
+    outputs = Workspace(directory.resolve()).outputs
+    if profile is None and region is None and (directory != HOME or outputs.exists()):
+        found = read_outputs(outputs)
+        return Admin(endpoint=found.endpoint, token=found.admin_token)
+    return _deployed_admin(profile, region)
+
+
+def _deployed_admin(profile: str | None, region: str | None) -> Admin:
+    # Imported here: whoever works locally doesn't wait for it twice.
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from headworks.clients import config
+
+    limits = config(read_timeout=READ_TIMEOUT_SECONDS)
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        formation = session.client("cloudformation", config=limits)
+        outputs = {
+            each["OutputKey"]: each["OutputValue"]
+            for stack in (STORAGE, SERVICE)
+            for each in formation.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", ())
+        }
+        secrets = session.client("secretsmanager", config=limits)
+        value = secrets.get_secret_value(SecretId=outputs["AdminSecret"])["SecretString"]
+    except (BotoCoreError, ClientError) as error:
+        raise NotDeployed(error) from error
+    except KeyError as error:
+        raise NotDeployed(f"its stacks have no output {error}, so no admin API: deploy it anew") from error
+    # While it is rotated, the old one is known to functions that haven't heard of the new one.
+    return Admin(endpoint=outputs["Endpoint"], token=read_secret("AdminSecret", value)[-1])
 
 
 def _target(client: Callable[[str], Any], *, table: str, bucket: str) -> Target:

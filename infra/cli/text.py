@@ -27,7 +27,7 @@ def local_time(time: datetime) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def read_since(text: str, now: datetime) -> datetime:
+def read_time(text: str, now: datetime) -> datetime:
     """A time: `90s`, `30m`, `2h` or `7d` ago, or by ISO 8601 (local unless it says otherwise).  Raises `ValueError`."""
     if ago := _AGO.fullmatch(text):
         return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})

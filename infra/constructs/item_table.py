@@ -96,3 +96,9 @@ class LedgerTable(ItemTable):
     def grant_lists(self, grantee: iam.IGrantable) -> None:
         """Allow asking what is dead, waiting or retrying: of headers, never of bodies."""
         self._grant(grantee, "dynamodb:Query", index=layout.INDEX)
+
+    def grant_searches(self, grantee: iam.IGrantable) -> None:
+        """Allow lists, finding an item by its message's id, and reading many items whole."""
+        self.grant_lists(grantee)
+        self._grant(grantee, "dynamodb:Query", index=layout.FOUND_BY)
+        self._grant(grantee, "dynamodb:BatchGetItem")

@@ -107,6 +107,7 @@ def _outputs(aws_endpoint_url: str, inbox_url: str, endpoint_urls: Mapping[str, 
             for source in TOPOLOGY.sources
         },
         producer_token=secret("ProducerSecret"),
+        admin_token=secret("AdminSecret"),
         inbox_url=inbox_url,
         inbox_secret=next((endpoint.secret for endpoint in endpoints.values()), ""),
         endpoints=endpoints,

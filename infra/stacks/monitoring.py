@@ -41,7 +41,9 @@ class HeadworksMonitoring(Stack):
             *([MonitoredEdges(service.api, service.edges)] if topology.edges else []),
             *(MonitoredConsumer(consumer) for queue in queues for consumer in queue.consumers.values()),
             MonitoredUpkeep(
-                bury_crashed=service.bury_crashed.function, wake_waiting=service.wake_waiting.function
+                bury_crashed=service.bury_crashed.function,
+                wake_waiting=service.wake_waiting.function,
+                administer=service.administer.function,
             ),
         ]
         for each in watched:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 from aws_cdk import Annotations, CfnOutput, Stack
 
 from headworks import settings
+from headworks.upkeep import ADMINISTER
+from infra.constructs.administer_function import AdministerFunction
 from infra.constructs.bury_crashed_function import BuryCrashedFunction
 from infra.constructs.consumer_function import ConsumerFunction
 from infra.constructs.edge_api import EdgeApi
@@ -30,7 +32,7 @@ _Upkeep = TypeVar("_Upkeep", BuryCrashedFunction, WakeWaitingFunction)
 
 
 class HeadworksService(Stack):
-    """One function for every edge and every consumer, and two for upkeep; each may do what its part asks for and no more."""
+    """A function for every edge and every consumer, and three for upkeep; each may do what its part asks for, no more."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class HeadworksService(Stack):
         self._queues = {queue.name: self._queue(queue) for queue in topology.queues}
         self.bury_crashed = self._bury_crashed()
         self.wake_waiting = self._wake_waiting()
+        self.administer = self._administer()
         self._give_tables()
         CfnOutput(self, "Endpoint", value=self.api.api.api_endpoint)
 
@@ -166,6 +169,25 @@ class HeadworksService(Stack):
         function = self._upkeep(WakeWaitingFunction)
         self._storage.ledger.grant_lists(function.function)
         self._storage.claim_check.grant_waiting(function, self._topology.queues)
+        return function
+
+    def _administer(self) -> AdministerFunction:
+        """Read every ledger and what the edge has accepted, and do what operators ask for."""
+        storage = self._storage
+        function = AdministerFunction(
+            self,
+            queues=storage.queues.values(),
+            secret=storage.admin_secret,
+            layers=self._layers,
+            deployment=self._deployment,
+        )
+        self._tell_stores(function)
+        function.tell(settings.DEDUPLICATION_TABLE, storage.deduplication.table.table_name)
+        storage.deduplication.grant_items(function.function)
+        storage.ledger.grant_leases(function.function)
+        storage.ledger.grant_searches(function.function)
+        storage.claim_check.grant_keep(function)
+        self.api.add(ADMINISTER, function)
         return function
 
     def _upkeep(self, kind: type[_Upkeep]) -> _Upkeep:

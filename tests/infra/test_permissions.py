@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from headworks.upkeep import ADMINISTER
 from tests.infra.conftest import Synthesised
 
 SEND = {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
@@ -100,6 +101,38 @@ def test_wake_waiting_may_list_the_ledger_and_send_to_every_consumers_own_queue(
     assert allowed(synthesised, synthesised.stacks.service.wake_waiting.function) == expected
 
 
+def test_administer_may_read_the_operators_secret_every_ledger_and_send_to_every_consumers_own_queue(
+    synthesised,
+):
+    storage = synthesised.stacks.storage
+    ledger = Synthesised.id_of(storage.ledger.table)
+    expected = allow(
+        *((SEND, parts.queue) for _, parts in synthesised.consumers()),
+        (READ_SECRET, storage.admin_secret.secret),
+        (LEASES | {"dynamodb:BatchGetItem"}, storage.ledger.table),
+        (ITEMS, storage.deduplication.table),
+        ({"s3:ListBucket"}, storage.claim_check.bucket),
+    )
+    expected |= objects(storage, "s3:GetObject", "*") | objects(storage, "s3:PutObject", "kept/*")
+    expected |= {("dynamodb:Query", f"{ledger}/index/{index}") for index in ("listed", "found_by")}
+
+    assert allowed(synthesised, synthesised.stacks.service.administer.function) == expected
+
+
+def test_nobody_else_may_read_the_operators_secret(synthesised):
+    service = synthesised.stacks.service
+    secret = synthesised.id_of(synthesised.stacks.storage.admin_secret.secret)
+    others = [
+        service.bury_crashed,
+        service.wake_waiting,
+        *service.edges.values(),
+        *(parts for _, parts in synthesised.consumers()),
+    ]
+
+    for other in others:
+        assert secret not in {resource for _, resource in allowed(synthesised, other.function)}
+
+
 def test_scheduler_may_start_wake_waiting_and_nothing_else(synthesised):
     [schedule] = synthesised.resources("AWS::Scheduler::Schedule").values()
     function = synthesised.id_of(synthesised.stacks.service.wake_waiting.function)
@@ -139,13 +172,14 @@ def test_only_its_own_routes_may_invoke_an_edge(synthesised):
         for each in synthesised.resources("AWS::Lambda::Permission").values()
     ]
 
+    behind = service.edges | {ADMINISTER.function: service.administer}
     expected = [
         (
             "apigateway.amazonaws.com",
-            synthesised.id_of(service.edges[edge.function].function),
+            synthesised.id_of(behind[edge.function].function),
             route.split(" /")[1],
         )
-        for edge in synthesised.topology.edges
+        for edge in (*synthesised.topology.edges, ADMINISTER)
         for route in edge.routes
     ]
     assert len(permissions) == len(expected)

@@ -8,7 +8,7 @@ import platform
 import pytest
 
 from headworks import settings
-from headworks.upkeep import BURY_CRASHED, UPKEEP, WAKE_WAITING
+from headworks.upkeep import ADMINISTER, BURY_CRASHED, UPKEEP, WAKE_WAITING
 from infra.deployment import Deployment
 from tests.infra.conftest import annotations
 
@@ -54,7 +54,8 @@ def test_functions_trace_log_json_and_are_limited_by_their_mapping_alone(synthes
             log_groups[properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["RetentionInDays"] == 30
         )
         assert "ReservedConcurrentExecutions" not in properties
-        assert len(properties["Layers"]) == 3
+        own = properties["Handler"].startswith(f"{ADMINISTER.function}.")
+        assert len(properties["Layers"]) == (4 if own else 3)
 
 
 def test_functions_run_on_arm_but_on_a_laptop_on_its_own_processor(ours, other):
@@ -150,12 +151,29 @@ def test_what_waits_is_woken_every_minute_and_a_failed_round_isnt_made_up_for(sy
     }
 
 
+def test_operators_are_answered_by_a_function_that_knows_every_queue_and_has_layers_of_its_own(synthesised):
+    function = synthesised.stacks.service.administer.function
+    properties = synthesised.properties(function)
+
+    assert properties["Timeout"] == ADMINISTER.timeout.total_seconds()
+    assert properties["MemorySize"] == ADMINISTER.memory_mb
+    assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | {
+        settings.ADMIN_SECRET,
+        settings.DEDUPLICATION_TABLE,
+        *(
+            variable
+            for queue, parts in synthesised.consumers()
+            for variable in own_variables(queue, parts.name)
+        ),
+    }
+
+
 def test_the_api_has_the_declared_routes_and_is_throttled(synthesised):
     routes = synthesised.resources("AWS::ApiGatewayV2::Route").values()
     [stage] = synthesised.resources("AWS::ApiGatewayV2::Stage").values()
 
     assert {route["Properties"]["RouteKey"] for route in routes} == {
-        route for edge in synthesised.topology.edges for route in edge.routes
+        route for edge in (*synthesised.topology.edges, ADMINISTER) for route in edge.routes
     }
     limits = stage["Properties"]["DefaultRouteSettings"]
     assert limits["ThrottlingRateLimit"] == synthesised.deployment.requests_per_second

@@ -210,11 +210,11 @@ def test_a_body_is_kept_as_long_as_its_message_can_live_and_no_day_longer(synthe
     assert "VersioningConfiguration" not in bucket["Properties"]
 
 
-def test_every_source_endpoint_and_the_producers_have_a_secret_that_is_base64_too(synthesised):
+def test_every_source_endpoint_the_producers_and_the_operators_have_a_secret_that_is_base64_too(synthesised):
     topology = synthesised.topology
     secrets = synthesised.resources("AWS::SecretsManager::Secret").values()
 
-    assert len(secrets) == len(topology.sources) + len(topology.endpoints) + 1
+    assert len(secrets) == len(topology.sources) + len(topology.endpoints) + 2
     for secret in secrets:
         assert secret["Properties"]["GenerateSecretString"] == {
             "PasswordLength": 32,
@@ -240,6 +240,7 @@ def test_outputs_lead_to_every_part(synthesised):
     }
 
     assert outputs == {
+        "AdminSecret",
         "AlarmTopic",
         "ClaimCheckBucket",
         "DeduplicationTable",

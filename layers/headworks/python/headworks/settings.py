@@ -20,6 +20,7 @@ LEDGER_TABLE = "LEDGER_TABLE"
 DEDUPLICATION_TABLE = "DEDUPLICATION_TABLE"
 CLAIM_CHECK_BUCKET = "CLAIM_CHECK_BUCKET"
 PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
+ADMIN_SECRET = "ADMIN_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
 SERVICE_NAME = "POWERTOOLS_SERVICE_NAME"
 LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
@@ -72,6 +73,11 @@ class Settings:
     def producer_secret(self) -> str:
         """The name of the secret that holds the producers' bearer tokens."""
         return self._required(PRODUCER_SECRET, "the secret with the producers' tokens")
+
+    @property
+    def admin_secret(self) -> str:
+        """The name of the secret that holds the operators' bearer tokens."""
+        return self._required(ADMIN_SECRET, "the secret with the operators' tokens")
 
     @property
     def function_version(self) -> str:

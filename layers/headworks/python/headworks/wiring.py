@@ -13,6 +13,7 @@ from headworks.brokers.sqs import SqsBroker
 from headworks.claim_check import ClaimCheck
 from headworks.deduplication import DynamoDBDeduplication
 from headworks.ledger.dynamodb import DynamoDBLedger
+from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
 from headworks.producer import Producer
 from headworks.settings import Settings
 from headworks.telemetry import PowertoolsLog, powertools_counts
@@ -81,6 +82,11 @@ def sqs_broker(queue: Queue, consumer: str, settings: Settings, log: Log) -> Sqs
 def dynamodb_ledger(queue: Queue, consumer: str, settings: Settings) -> DynamoDBLedger:
     """The deployed ledger of a consumer."""
     return DynamoDBLedger(queue, consumer, clients.dynamodb(), table=settings.ledger_table)
+
+
+def catalogue(settings: Settings) -> DynamoDBCatalogue:
+    """Everybody's deployed ledgers, to be read."""
+    return DynamoDBCatalogue(clients.dynamodb(), table=settings.ledger_table)
 
 
 def claim_check(queue: Queue, settings: Settings) -> ClaimCheck:

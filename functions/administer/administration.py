@@ -1,0 +1,95 @@
+"""The admin API: a request comes in, an operation's document or a problem goes out."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Never
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from administer.openapi import describe
+from administer.operations import Operation
+from headworks.errors import excerpt
+from headworks.http_api import Problem, bad_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from administer.gate import Gate
+    from administer.troubles import Troubles
+
+JSON = "application/json"
+
+
+class Administration:
+    """A Lambda entry point.  Whoever presents no valid token learns nothing, not even what there is."""
+
+    def __init__(self, operations: Iterable[Operation], *, gate: Gate, troubles: Troubles) -> None:
+        self._gate = gate
+        self._troubles = troubles
+        own = Operation(id="openapi", method="GET", path="/admin/openapi.json", does=self.describe_itself)
+        self._operations = (*operations, own)
+        self._resolver = APIGatewayHttpResolver(
+            enable_validation=True,
+            # A document of ours that isn't what it says is our own mistake, not the client's.
+            response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+            debug=False,
+        )
+        for operation in self._operations:
+            operation.add_to(self._resolver)
+        self._resolver.exception_handler(Exception)(_let_out)
+        self._resolver.not_found(_let_out_nowhere)
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        self._troubles.log.begin(context)
+        try:
+            request = self._gate.let_in(event)
+            self._check(request)
+            return self._resolver.resolve(request, context)
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever happens, the client gets an answer
+            return self._troubles.tell(error, event)
+
+    def describe_itself(self) -> Response[str]:
+        """What this API is, as OpenAPI 3.1."""
+        return Response(HTTPStatus.OK, JSON, self.description)
+
+    @cached_property
+    def description(self) -> str:
+        """The document that describes it."""
+        return describe(self._resolver, self._operations)
+
+    def _check(self, request: Mapping[str, Any]) -> None:
+        """Refuse what no operation is at, and names in the query string that mean nothing there.
+
+        A filter with a slip in its name would else take everything.
+        """
+        path, method = request["rawPath"], request["requestContext"]["http"]["method"]
+        there = [each for each in self._operations if each.is_at(path)]
+        methods = sorted(each.method for each in there)
+        if not there:
+            raise _nothing_at(path)
+        if method not in methods:
+            raise Problem(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{excerpt(path)} takes {' and '.join(methods)}, not {excerpt(method)}.",
+                headers={"allow": ", ".join(methods)},
+            )
+        [operation] = [each for each in there if each.method == method]
+        if unknown := sorted(request["queryStringParameters"].keys() - operation.query):
+            known = ", ".join(sorted(operation.query)) or "nothing"
+            raise bad_request(f"{excerpt(unknown[0])} in the query means nothing here: it takes {known}.")
+
+
+def _nothing_at(path: str) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {excerpt(path)}.")
+
+
+def _let_out(error: Exception) -> Never:
+    """Out of the resolver, which would answer in its own way."""
+    raise error
+
+
+def _let_out_nowhere(error: Exception) -> Never:
+    # The resolver takes fewer characters in a path than a path can hold.
+    raise Problem(HTTPStatus.NOT_FOUND, "Nothing is called that.") from error

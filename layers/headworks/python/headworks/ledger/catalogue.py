@@ -150,7 +150,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """All groups of a list, the largest first, and how many items they are of."""
+    """The groups of a list, the largest first and a thousand at most, and how many items all of them are of."""
 
     groups: tuple[Group, ...]
     total: Count

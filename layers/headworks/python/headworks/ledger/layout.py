@@ -14,7 +14,7 @@ seconds), `in_progress_expiration` (milliseconds) and `data`.  Ours stand beside
   was held, written once
 
 The body of a dead or waiting message is an item of its own, `<id>/body`, so that changes
-of state stay small writes.
+of state stay small writes; the first body of one that was edited is another, `<id>/original`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from zlib import crc32
 
 from headworks.ledger.item import Item
 from headworks.ledger.ledger import Entry, Failure, Lease, Letter, State
+from headworks.outcome import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +82,11 @@ def body_id(identity: str) -> str:
     return f"{identity}/body"
 
 
+def original_id(identity: str) -> str:
+    """Where the first message of an item lies that was edited."""
+    return f"{identity}/original"
+
+
 def listed_under(state: State, owner_of_list: str, shard: int) -> str:
     """The index key of one shard of a consumer's list (`<queue>/<consumer>`) of items in a state."""
     return f"{state}#{owner_of_list}#{shard}"
@@ -99,6 +105,7 @@ def last_error(failure: Failure | None) -> Attributes:
     return {
         "error_type": string(failure.error_type[:LONGEST_ERROR_TYPE]),
         "error": string(failure.error[:LONGEST_ERROR]),
+        "fault": string(failure.fault),
     }
 
 
@@ -190,6 +197,9 @@ def read_item(attributes: Mapping[str, Any]) -> Item:
         crashes=int(attributes["crashes"]["N"]),
         due=read_time(due) if due else None,
         history=read_history(attributes.get("history", {"M": {}})),
+        earlier=read_number(attributes, "earlier"),
+        replays=read_number(attributes, "replays"),
+        generation=read_number(attributes, "generation"),
     )
 
 
@@ -216,6 +226,7 @@ def failure_value(failure: Failure) -> Attributes:
             "duration_ms": number(failure.duration_ms),
             "version": string(failure.version[:100]),
             "request_id": string(failure.request_id[:100]),
+            "fault": string(failure.fault),
         }
     }
 
@@ -232,6 +243,7 @@ def read_history(value: Mapping[str, Any]) -> tuple[Failure, ...]:
             duration_ms=int(each["M"]["duration_ms"]["N"]),
             version=each["M"]["version"]["S"],
             request_id=each["M"]["request_id"]["S"],
+            fault=Fault(each["M"].get("fault", {"S": Fault.PIPELINE})["S"]),
         )
         for name, each in value["M"].items()
     ]
@@ -246,6 +258,11 @@ def string(value: str) -> Attributes:
 def number(value: int) -> Attributes:
     """A number as DynamoDB spells it."""
     return {"N": str(value)}
+
+
+def read_number(attributes: Mapping[str, Any], name: str) -> int:
+    """A number that is zero where it isn't kept."""
+    return int(attributes.get(name, {"N": "0"})["N"])
 
 
 def milliseconds(time: datetime) -> Attributes:

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from headworks.outcome import Fault
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -75,6 +77,7 @@ class Failure:
     duration_ms: int = 0
     version: str = ""
     request_id: str = ""
+    fault: Fault = Fault.PIPELINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from headworks.clock import Clock
+    from headworks.ledger.catalogue import Edited, Replayed
     from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Suspect
     from headworks.outcome import Reason
 
@@ -31,6 +32,10 @@ class MemoryLedger:
         # What a catalogue lists of them: since when, or until when, and the last failure.
         self.listed_at: dict[str, datetime] = {}
         self.failures: dict[str, Failure] = {}
+        # What is on record of dead letters that were put back or edited, and their first messages.
+        self.replayed: dict[str, list[Replayed]] = {}
+        self.edited: dict[str, Edited] = {}
+        self.originals: dict[str, Letter] = {}
         self._clock = clock or SystemClock()
         self._lock = Lock()
 

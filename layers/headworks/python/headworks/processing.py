@@ -19,7 +19,7 @@ from headworks.errors import HeadworksError, Unavailable, Undecodable
 from headworks.ledger.ledger import Closed, Entry, Failure, Held, Lease, State
 from headworks.letters import write_letter
 from headworks.message import Carrier, decode
-from headworks.outcome import Reason, judge
+from headworks.outcome import Fault, Reason, judge
 from headworks.payload import decode_payload
 from headworks.queue import LONGEST_WAIT_IN_QUEUE
 from headworks.retry import LONGEST_DEFERRAL, deferral
@@ -265,6 +265,7 @@ class Processing:
             duration_ms=int(duration_ms),
             version=self._version,
             request_id=request_id,
+            fault=error.fault if isinstance(error, HeadworksError) else Fault.PIPELINE,
         )
 
     def _settled(

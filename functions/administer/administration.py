@@ -52,7 +52,7 @@ class Administration:
 
     def describe_itself(self) -> Response[str]:
         """What this API is, as OpenAPI 3.1."""
-        return Response(HTTPStatus.OK, JSON, self.description)
+        return Response(int(HTTPStatus.OK), JSON, self.description)
 
     @cached_property
     def description(self) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from headworks.claim_check import ClaimCheck
 from headworks.errors import MissingObject, Unavailable, Undecodable
+from headworks.letters import changed_letter, open_letter
 from tests.support.declarations import a_message, a_queue
 
 
@@ -86,3 +89,16 @@ def test_what_waits_lies_where_a_rule_takes_it_and_what_is_dead_where_none_does(
     assert claim_check.keep(waiting, waits=True) == waiting
     assert claim_check.keep(dead, waits=True) == dead
     assert len(claim_check.check_out(waiting).data) == len(claim_check.check_out(dead).data) == 202
+
+
+def test_a_changed_payload_is_kept_beside_the_first_one(claim_check):
+    first = claim_check.keep(claim_check.check_in(a_message(b'"%s"' % (b"x" * 200))))
+    again = msgspec.structs.replace(first, data=b'"%s"' % (b"y" * 200), data_ref=None)
+
+    letter = changed_letter(claim_check, again, sent_at=again.time)
+    changed = open_letter(claim_check, letter, a_queue())
+
+    assert changed.data == again.data
+    assert claim_check.check_out(first).data == b'"%s"' % (b"x" * 200)
+    assert changed.id == first.id
+    assert "/kept/orders/" in json.loads(letter.body)["dataref"]

@@ -36,6 +36,15 @@ def test_more_keys_than_a_call_takes(memory):
     assert len(memory.look_up([f"k{n}" for n in range(200)])) == 130
 
 
+def test_what_is_forgotten_is_new_and_may_be_forgotten_twice(memory):
+    memory.remember({f"k{n}": remembered(n) for n in range(30)})
+
+    for _ in range(2):
+        memory.forget(["k29", "unheard-of", "k29", *(f"k{n}" for n in range(28))])
+
+    assert list(memory.look_up([f"k{n}" for n in range(30)])) == ["k28"]
+
+
 def test_queues_do_not_share_their_memory(aws, table, memory, clock):
     memory.remember({"a": remembered()})
     other = DynamoDBDeduplication(a_queue(name="other"), aws("dynamodb"), table=table, clock=clock)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
+
+_DATED = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:")
 
 
 class Document(BaseModel):
@@ -17,6 +20,19 @@ class Document(BaseModel):
     )
 
 
+class Asked(Document):
+    """An object that somebody sends: by the names that are written down, and no others."""
+
+    model_config = ConfigDict(validate_by_name=False)
+
+
+def _written_out(value: Any) -> Any:
+    """A time as ISO 8601 has it, where a number would do else."""
+    if not (isinstance(value, datetime) or (isinstance(value, str) and _DATED.match(value))):
+        raise ValueError("write a time by ISO 8601, 2026-01-31T23:59:59Z")
+    return value
+
+
 def _in_utc(time: datetime) -> datetime:
     try:
         return time.astimezone(UTC)
@@ -25,4 +41,4 @@ def _in_utc(time: datetime) -> datetime:
 
 
 # What somebody gives: it says its offset from UTC.
-Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Time = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from administer.documents.document import Document, Time
+from administer.documents.document import Asked, Time
 from headworks.ledger import catalogue
 from headworks.operations.replays import MOST_NAMED
 from headworks.outcome import Fault, Reason
@@ -21,7 +21,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Listable = Literal["dead", "retrying", "waiting", "running"]
 
 
-class Conditions(Document):
+class Conditions(Asked):
     """What a filter and a query string have in common: all that is given must be true of an item."""
 
     fault: Fault | None = Field(default=None, alias="class", description="Whose fault it is.")
@@ -80,33 +80,33 @@ class ListingQuery(Conditions):
         return frozenset(self.reason or ())
 
 
-class PauseRequest(Document):
+class PauseRequest(Asked):
     """Which consumer is to be paused, all of the queue's unless it is named, and why."""
 
     consumer: str | None = None
     reason: Why | None = None
 
 
-class ResumeRequest(Document):
+class ResumeRequest(Asked):
     """Which consumer is to be resumed, all of the queue's unless it is named."""
 
     consumer: str | None = None
 
 
-class SourcePauseRequest(Document):
+class SourcePauseRequest(Asked):
     """Why a source is to be paused."""
 
     reason: Why | None = None
 
 
-class ProcessRequest(Document):
+class ProcessRequest(Asked):
     """How many messages are to be processed, and by which of several consumers."""
 
     batch_size: int = Field(default=MOST_AT_ONCE, ge=1, le=MOST_AT_ONCE)
     consumer: str | None = None
 
 
-class PurgeRequest(Document):
+class PurgeRequest(Asked):
     """What is to be purged: `confirm` repeats the queue's name."""
 
     confirm: str
@@ -114,7 +114,7 @@ class PurgeRequest(Document):
     before: Time | None = None
 
 
-class PayloadRequest(Document):
+class PayloadRequest(Asked):
     """A payload: a JSON value, or bytes in base64."""
 
     data: Any = None
@@ -127,7 +127,7 @@ class PayloadRequest(Document):
         return self
 
 
-class ReplayRequest(Document):
+class ReplayRequest(Asked):
     """Which dead letters are to be put back, and how; exactly one of `ids`, `filter` and `all` says which."""
 
     ids: list[Name] | None = Field(default=None, min_length=1, max_length=MOST_NAMED)

@@ -9,18 +9,35 @@ from urllib.parse import parse_qsl, unquote
 
 import pytest
 
+from administer import routes
 from administer.administration import Administration
+from administer.changes import Changes
+from administer.controls import Controls
+from administer.finds import Finds
 from administer.gate import Gate
 from administer.lists import Lists
-from administer.routes import of_lists
+from administer.overviews import Overviews
+from administer.replaying import Replaying
 from administer.troubles import Troubles
 from headworks.ledger.catalogue import Address
 from headworks.ledger.ledger import Entry, Failure, Letter
 from headworks.ledger.memory import MemoryLedger
 from headworks.ledger.memory_catalogue import MemoryCatalogue
 from headworks.outcome import Reason
+from headworks.testing.deduplication import MemoryDeduplication
 from headworks.testing.secrets import MemorySecrets
 from headworks.topology import Topology
+from headworks.webhooks import sources
+from headworks.webhooks.routes import Route
+from tests.functional.administer.fakes import (
+    FakeDeadLetters,
+    FakeFinder,
+    FakeOnDemand,
+    FakePauses,
+    FakePurging,
+    FakeReplays,
+    FakeStatistics,
+)
 from tests.support.declarations import SECOND, a_queue
 
 TOKENS = ("token-of-now", "token-of-before")
@@ -36,7 +53,9 @@ class Answered:
 
 
 class Stand:
-    """What operators talk to: the queues `orders` (one consumer) and `facts` (two), and their ledgers in memory."""
+    """What operators talk to: the queues `orders` (one consumer, of counts by name) and `facts` (two, ordered), the
+    source `stripe`, their ledgers in memory, and stand-ins for everybody who does something.
+    """
 
     def __init__(self, clock, log):
         self.clock, self.log = clock, log
@@ -44,19 +63,53 @@ class Stand:
             queues=(
                 a_queue(payload=dict[str, int]),
                 a_queue(name="facts", consumers=("tell_customer", "count_stock"), fifo=True),
-            )
+            ),
+            sources=(sources.stripe(),),
+            routes=(Route(queue="orders"),),
         )
         addresses = [
             Address(queue.name, consumer) for queue in self.topology.queues for consumer in queue.consumers
         ]
         self.ledgers = {address: MemoryLedger(clock) for address in addresses}
-        self.catalogue = MemoryCatalogue(self.ledgers)
+        self.catalogue = MemoryCatalogue(self.ledgers, clock)
+        self.dead_letters = {address: FakeDeadLetters(ledger) for address, ledger in self.ledgers.items()}
+        self.memories = {queue.name: MemoryDeduplication() for queue in self.topology.queues}
+        self.statistics = FakeStatistics(self.topology)
+        self.finder = FakeFinder()
+        self.pauses = FakePauses(clock)
+        self.on_demand = FakeOnDemand()
+        self.purging = FakePurging(clock)
+        self.replays = FakeReplays(clock)
         self.secrets = MemorySecrets({"admins": json.dumps(TOKENS)})
         self.handler = self._handler()
 
     def _handler(self):
+        topology, clock = self.topology, self.clock
+        changes = Changes(
+            topology=topology,
+            catalogue=self.catalogue,
+            finder=self.finder,
+            dead_letters=self.dead_letters.__getitem__,
+            deduplication=lambda queue: self.memories[queue.name],
+            claim_check=lambda _: None,
+            log=self.log,
+        )
+        controls = Controls(
+            topology=topology,
+            pauses=self.pauses,
+            on_demand=self.on_demand,
+            purging=self.purging,
+            clock=clock,
+        )
         return Administration(
-            of_lists(Lists(topology=self.topology, catalogue=self.catalogue)),
+            [
+                *routes.of_overviews(Overviews(topology=topology, statistics=self.statistics, clock=clock)),
+                *routes.of_lists(Lists(topology=topology, catalogue=self.catalogue)),
+                *routes.of_finds(Finds(topology=topology, finder=self.finder, claim_check=lambda _: None)),
+                *routes.of_changes(changes),
+                *routes.of_controls(controls),
+                *routes.of_replays(Replaying(topology=topology, replays=self.replays, clock=clock)),
+            ],
             gate=Gate(tokens=lambda: self.secrets.get("admins")),
             troubles=Troubles(log=self.log),
         )

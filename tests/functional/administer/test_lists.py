@@ -97,6 +97,7 @@ def test_a_limit_is_clamped(stand, limit, items):
         ("limit=many", "limit in the query: 'many' input should be a valid integer"),
         ("since=2026-01-01T00:00:00", "since in the query: '2026-01-01T00:00:00' input should have timezone"),
         ("until=0001-01-01T00:00:00%2B14:00", "this time is outside of the years 1 to 9999"),
+        ("since=1767225600", "write a time by ISO 8601"),
         ("reason=dull", "'dull' input should be 'exhausted', 'rejected'"),
         ("cursor=%7B%7D", "cursor"),
         ("consumer=nobody", "'nobody'"),

@@ -40,14 +40,14 @@ class ClaimCheck:
 
     def check_in(self, message: Message[bytes]) -> Message[bytes]:
         """The message as it travels: as it is, or with its payload in the bucket.  Raises `Unavailable`."""
-        if not self._is_too_large(message):
-            return message
-        key = f"{self._queue.body_prefix}{self._queue.name}/{message.id}"
-        with asking(BUCKET):
-            self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=message.data, ContentType=message.data_content_type
-            )
-        return msgspec.structs.replace(message, data=b"", data_ref=f"s3://{self._bucket}/{key}")
+        return self._put_out(f"{self._queue.body_prefix}{self._queue.name}/{message.id}", message)
+
+    def keep_payload(self, name: str, message: Message[bytes]) -> Message[bytes]:
+        """The message as it can travel, its payload, if that is large, for good in the bucket under a name of its own.
+
+        Raises `Unavailable`.
+        """
+        return self._put_out(f"{KEPT_PREFIX}{self._queue.name}/{name}", message)
 
     def check_out(self, message: Message[bytes]) -> Message[bytes]:
         """The message with its payload, wherever that was.
@@ -89,6 +89,15 @@ class ClaimCheck:
     def kept_text(self, ref: str) -> str:
         """What `keep_text` put out of the way.  Raises `MissingObject`, `Unavailable`."""
         return self._read(ref).decode("utf-8", "surrogatepass")
+
+    def _put_out(self, key: str, message: Message[bytes]) -> Message[bytes]:
+        if not self._is_too_large(message):
+            return message
+        with asking(BUCKET):
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=message.data, ContentType=message.data_content_type
+            )
+        return msgspec.structs.replace(message, data=b"", data_ref=f"s3://{self._bucket}/{key}")
 
     def _prefix(self, waits: bool) -> str:
         return self._queue.waiting_prefix if waits else KEPT_PREFIX

@@ -52,6 +52,9 @@ class Deduplication(Protocol):
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         """Write acceptances down.  Raises `Unavailable`."""
 
+    def forget(self, keys: Collection[str]) -> None:
+        """Take acceptances back: an equal key is new from now on.  Raises `Unavailable`; asked again then, it is done."""
+
 
 class DynamoDBDeduplication:
     """Acceptances in a table, each kept as long as a completed key is: the next epoch must be known by then.
@@ -83,6 +86,10 @@ class DynamoDBDeduplication:
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         for some in chunks(accepted, MOST_WRITES):
             self._put([{"PutRequest": {"Item": self._item(key, accepted[key])}} for key in some])
+
+    def forget(self, keys: Collection[str]) -> None:
+        for some in chunks(dict.fromkeys(keys), MOST_WRITES):
+            self._put([{"DeleteRequest": {"Key": {"id": {"S": self._id(key)}}}} for key in some])
 
     def _item(self, key: str, remembered: Remembered) -> dict[str, Any]:
         now = self._clock.now()

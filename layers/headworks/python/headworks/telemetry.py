@@ -33,6 +33,8 @@ class Action(StrEnum):
     NOT_QUEUED = "not_queued"
     QUARANTINED = "quarantined"
     CANCELLED = "cancelled"
+    DELETED = "deleted"
+    EDITED = "edited"
     STARTED = "started"
     DONE = "done"
     RETRY = "retry"

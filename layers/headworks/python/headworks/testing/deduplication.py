@@ -23,6 +23,11 @@ class MemoryDeduplication:
         self._check()
         return {key: self.remembered[key] for key in keys if key in self.remembered}
 
+    def forget(self, keys: Collection[str]) -> None:
+        self._check()
+        for key in keys:
+            self.remembered.pop(key, None)
+
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         self._check()
         self.remembered.update(accepted)

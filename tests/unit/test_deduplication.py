@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,12 +38,32 @@ def test_more_keys_than_a_call_takes(memory):
 
 
 def test_what_is_forgotten_is_new_and_may_be_forgotten_twice(memory):
-    memory.remember({f"k{n}": remembered(n) for n in range(30)})
+    memory.remember({f"k{n}": replace(remembered(n), epoch=0) for n in range(30)})
 
     for _ in range(2):
         memory.forget(["k29", "unheard-of", "k29", *(f"k{n}" for n in range(28))])
 
     assert list(memory.look_up([f"k{n}" for n in range(30)])) == ["k28"]
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_forgotten_key_keeps_the_number_of_its_earlier_windows(memory, clock, epoch):
+    memory.remember({"k": remembered(epoch)})
+
+    for _ in range(2):
+        memory.forget(["k"])
+
+    left = memory.look_up(["k"])["k"]
+    assert (left.epoch, left.window_ends) == (epoch - 1, clock.now())
+
+
+def test_what_is_past_its_window_is_left_alone(memory, clock):
+    memory.remember({"k": remembered()})
+    clock.advance(DAY)
+
+    memory.forget(["k"])
+
+    assert memory.look_up(["k"]) == {"k": remembered()}
 
 
 def test_queues_do_not_share_their_memory(aws, table, memory, clock):

@@ -6,14 +6,16 @@ lose the event for good.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import ClientError
 
 from headworks.chunks import chunks
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
-from headworks.stores import asking
+from headworks.stores import asking, condition_met
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -43,6 +45,16 @@ class Remembered:
     epoch: int = 0
 
 
+def before(remembered: Remembered, now: datetime) -> Remembered | None:
+    """What was known of a key before this acceptance: its earlier windows, if it had any, over by now.
+
+    Their number must stay known, or the next acceptance gets the key of an effect that has happened.
+    """
+    if not remembered.epoch:
+        return None
+    return replace(remembered, epoch=remembered.epoch - 1, window_ends=now)
+
+
 class Deduplication(Protocol):
     """The memory of one queue's edge."""
 
@@ -53,7 +65,10 @@ class Deduplication(Protocol):
         """Write acceptances down.  Raises `Unavailable`."""
 
     def forget(self, keys: Collection[str]) -> None:
-        """Take acceptances back: an equal key is new from now on.  Raises `Unavailable`; asked again then, it is done."""
+        """Be as if the acceptances whose windows last had never been: an equal key is new from now on.
+
+        It gets the key of the effect that they have had.  Raises `Unavailable`; asked again then, it is done.
+        """
 
 
 class DynamoDBDeduplication:
@@ -88,8 +103,27 @@ class DynamoDBDeduplication:
             self._put([{"PutRequest": {"Item": self._item(key, accepted[key])}} for key in some])
 
     def forget(self, keys: Collection[str]) -> None:
-        for some in chunks(dict.fromkeys(keys), MOST_WRITES):
-            self._put([{"DeleteRequest": {"Key": {"id": {"S": self._id(key)}}}} for key in some])
+        now = self._clock.now()
+        for key, remembered in self.look_up(keys).items():
+            if remembered.window_ends > now:
+                with asking(TABLE):
+                    self._forget(key, remembered, now)
+
+    def _forget(self, key: str, remembered: Remembered, now: datetime) -> None:
+        earlier = before(remembered, now)
+        unchanged: Any = {
+            "TableName": self._table,
+            # Somebody may have accepted another message under it meanwhile.
+            "ConditionExpression": "message_id = :message_id",
+            "ExpressionAttributeValues": {":message_id": {"S": remembered.message_id}},
+        }
+        try:
+            if earlier is None:
+                self._client.delete_item(Key={"id": {"S": self._id(key)}}, **unchanged)
+            else:
+                self._client.put_item(Item=self._item(key, earlier), **unchanged)
+        except ClientError as error:
+            condition_met(error)
 
     def _item(self, key: str, remembered: Remembered) -> dict[str, Any]:
         now = self._clock.now()

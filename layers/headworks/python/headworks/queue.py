@@ -35,6 +35,8 @@ MIN_DEFERRALS_PER_ATTEMPT = 5
 LONGEST_WAIT_IN_QUEUE = timedelta(seconds=60)
 # What a producer may ask for.
 LONGEST_DELAY = timedelta(days=365)
+# What a paused source sends is due when nobody will wait for it: somebody lets it go before.
+KEPT_BACK = timedelta(days=36_525)
 QUEUE_RETENTION = timedelta(days=12)
 
 _FUNCTION = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LEDGER_TABLE = "LEDGER_TABLE"
 DEDUPLICATION_TABLE = "DEDUPLICATION_TABLE"
 CLAIM_CHECK_BUCKET = "CLAIM_CHECK_BUCKET"
+CONSUMERS_PATH = "CONSUMERS_PATH"
 PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
 ADMIN_SECRET = "ADMIN_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
@@ -68,6 +69,11 @@ class Settings:
     @property
     def claim_check_bucket(self) -> str:
         return self._required(CLAIM_CHECK_BUCKET, "the bucket of bodies too large for a queue")
+
+    @property
+    def consumers_path(self) -> str:
+        """The path of the parameters that say where consumers' parts are."""
+        return self._required(CONSUMERS_PATH, "where consumers' parts are written down")
 
     @property
     def producer_secret(self) -> str:

@@ -33,6 +33,10 @@ class Action(StrEnum):
     NOT_QUEUED = "not_queued"
     QUARANTINED = "quarantined"
     CANCELLED = "cancelled"
+    KEPT_BACK = "kept_back"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    PURGED = "purged"
     DELETED = "deleted"
     EDITED = "edited"
     STARTED = "started"
@@ -69,6 +73,8 @@ _LEVELS = {
     Action.REFUSED: logging.WARNING,
     Action.NOT_QUEUED: logging.ERROR,
     Action.QUARANTINED: logging.WARNING,
+    Action.PAUSED: logging.WARNING,
+    Action.PURGED: logging.WARNING,
     Action.RETRY: logging.WARNING,
     Action.DEAD: logging.ERROR,
     Action.TROUBLE: logging.ERROR,

@@ -5,15 +5,27 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from headworks import clients
 from headworks.brokers.sns import SnsBroker
 from headworks.brokers.sqs import SqsBroker
 from headworks.claim_check import ClaimCheck
+from headworks.clock import SystemClock
 from headworks.deduplication import DynamoDBDeduplication
 from headworks.ledger.dynamodb import DynamoDBLedger
 from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
+from headworks.ledger.interventions import DynamoDBInterventions
+from headworks.operations.directory import ParameterDirectory
+from headworks.operations.flags import DynamoDBFlags
+from headworks.operations.kept_back import KeptBack
+from headworks.operations.mappings import LambdaMappings
+from headworks.operations.metrics import CloudWatchMetrics
+from headworks.operations.on_demand import DeployedOnDemand
+from headworks.operations.pausing import DeployedPauses
+from headworks.operations.purging import DeployedPurging
+from headworks.operations.statistics import DeployedStatistics, Sources
 from headworks.producer import Producer
 from headworks.settings import Settings
 from headworks.telemetry import PowertoolsLog, powertools_counts
@@ -22,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headworks.brokers.broker import Broker, Sender
+    from headworks.ledger.catalogue import Address
     from headworks.ledger.ledger import Ledger
     from headworks.queue import Queue
     from headworks.telemetry import Counts, Log
+    from headworks.topology import Topology
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +76,7 @@ def producer(queue: Queue, log: Log, settings: Settings | None = None) -> Produc
         queue,
         _sender(queue, settings, log),
         log=log,
-        deduplication=DynamoDBDeduplication(queue, clients.dynamodb(), table=settings.deduplication_table),
+        deduplication=_memory(settings, queue),
         claim_check=claim_check(queue, settings),
         ledgers=[dynamodb_ledger(queue, consumer, settings) for consumer in queue.consumers],
     )
@@ -92,6 +106,86 @@ def catalogue(settings: Settings) -> DynamoDBCatalogue:
 def claim_check(queue: Queue, settings: Settings) -> ClaimCheck:
     """The deployed bucket of large bodies."""
     return ClaimCheck(queue, clients.s3(), bucket=settings.claim_check_bucket)
+
+
+def directory(settings: Settings) -> ParameterDirectory:
+    """Where the deployment has put everybody's parts."""
+    return ParameterDirectory(clients.ssm(), path=settings.consumers_path)
+
+
+def flags(settings: Settings) -> DynamoDBFlags:
+    """The deployed record of pauses."""
+    return DynamoDBFlags(clients.dynamodb(), table=settings.ledger_table)
+
+
+def kept_back(topology: Topology, settings: Settings) -> KeptBack:
+    """What paused sources sent, in the deployed ledgers."""
+    return KeptBack(
+        topology,
+        catalogue=catalogue(settings),
+        interventions=partial(_interventions, topology, settings),
+        clock=SystemClock(),
+    )
+
+
+def pauses(topology: Topology, settings: Settings, log: Log) -> DeployedPauses:
+    """Who pauses what is deployed."""
+    return DeployedPauses(
+        topology,
+        flags=flags(settings),
+        mappings=LambdaMappings(clients.lambda_(), directory(settings)),
+        kept_back=kept_back(topology, settings),
+        clock=SystemClock(),
+        log=log,
+    )
+
+
+def on_demand(topology: Topology, settings: Settings, log: Log) -> DeployedOnDemand:
+    """Who has deployed functions process messages on demand."""
+    return DeployedOnDemand(
+        topology,
+        sqs=clients.sqs(),
+        invoking=clients.lambda_to_invoke,
+        directory=directory(settings),
+        log=log,
+    )
+
+
+def purging(topology: Topology, settings: Settings, log: Log) -> DeployedPurging:
+    """Who purges deployed queues."""
+    return DeployedPurging(
+        topology,
+        sqs=clients.sqs(),
+        directory=directory(settings),
+        memory=partial(_memory, settings),
+        interventions=partial(_interventions, topology, settings),
+        clock=SystemClock(),
+        log=log,
+    )
+
+
+def statistics(topology: Topology, settings: Settings, log: Log) -> DeployedStatistics:
+    """Who counts what is deployed."""
+    where, clock = directory(settings), SystemClock()
+    sources = Sources(
+        sqs=clients.sqs(),
+        directory=where,
+        mappings=LambdaMappings(clients.lambda_(), where),
+        flags=flags(settings),
+        catalogue=catalogue(settings),
+        kept_back=kept_back(topology, settings),
+        metrics=CloudWatchMetrics(clients.cloudwatch(), clock=clock),
+    )
+    return DeployedStatistics(topology, sources, clock=clock, log=log)
+
+
+def _memory(settings: Settings, queue: Queue) -> DynamoDBDeduplication:
+    return DynamoDBDeduplication(queue, clients.dynamodb(), table=settings.deduplication_table)
+
+
+def _interventions(topology: Topology, settings: Settings, address: Address) -> DynamoDBInterventions:
+    queue = next(queue for queue in topology.queues if queue.name == address.queue)
+    return DynamoDBInterventions(queue, address.consumer, clients.dynamodb(), table=settings.ledger_table)
 
 
 def _sender(queue: Queue, settings: Settings, log: Log) -> Sender:

@@ -12,6 +12,8 @@ from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from headworks import outcome
 from headworks.brokers.broker import Settled
 from headworks.context import Context
@@ -127,13 +129,13 @@ class Processing:
         self, opened: Opened, lease: Lease, *, remaining: Callable[[], timedelta], request_id: str = ""
     ) -> Ended:
         """Run the handler and judge its end."""
-        self._tell(Action.STARTED, opened.delivery, opened.message, attempt=lease.attempt)
+        self._tell(Action.STARTED, opened.delivery, opened.message, attempt=lease.attempt_of_series)
         started = perf_counter()
         error = self._handle(opened, lease, remaining)
         duration_ms = (perf_counter() - started) * 1000
         verdict = judge(
             error,
-            attempt=lease.attempt,
+            attempt=lease.attempt_of_series,
             receive_count=opened.delivery.receive_count,
             policy=self._queue.retry,
         )
@@ -151,7 +153,10 @@ class Processing:
             wait = deferral(ended.opened.delivery.receive_count)
             verdict = outcome.Defer(after=wait, why=str(error))
         return self.end(
-            ended.opened, verdict, attempt=ended.lease.attempt, duration_ms=round(ended.duration_ms, 1)
+            ended.opened,
+            verdict,
+            attempt=ended.lease.attempt_of_series,
+            duration_ms=round(ended.duration_ms, 1),
         )
 
     def bury_crashed(self, opened: Opened, suspect: Suspect) -> Settled:
@@ -165,7 +170,7 @@ class Processing:
             return self.defer(opened, str(error))
         if buried is not State.DEAD:
             return self.defer(opened, "somebody else took it over")
-        return self.end(opened, outcome.Dead(reason=Reason.CRASHED), attempt=suspect.attempt)
+        return self.end(opened, outcome.Dead(reason=Reason.CRASHED), attempt=suspect.attempt_of_series)
 
     def end(self, opened: Opened, verdict: Outcome, **fields: Any) -> Settled:
         """Tell an outcome and make it what the broker settles."""
@@ -221,13 +226,13 @@ class Processing:
 
     def _handle(self, opened: Opened, lease: Lease, remaining: Callable[[], timedelta]) -> Exception | None:
         """The exception that the attempt ended with, if any: the one boundary where every kind is caught."""
-        message = opened.message
+        message = of_generation(opened.message, lease.generation)
         context = Context(
             queue=self._queue.name,
             consumer=self._consumer,
             message_id=message.id,
             idempotency_key=message.idempotency_key,
-            attempt=lease.attempt,
+            attempt=lease.attempt_of_series,
             max_attempts=self._queue.retry.max_attempts,
             remaining_time=remaining,
             history=lease.history,
@@ -236,7 +241,7 @@ class Processing:
                 queue=self._queue.name,
                 consumer=self._consumer,
                 message_id=message.id,
-                attempt=lease.attempt,
+                attempt=lease.attempt_of_series,
                 traceparent=message.traceparent,
             ),
         )
@@ -305,6 +310,13 @@ def message_in(delivery: Delivery, queue: Queue) -> Message[bytes]:
         queue=queue.name, id=delivery.id, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key
     )
     return decode(delivery.body, carrier=carrier, key_path=queue.key_path)
+
+
+def of_generation(message: Message[bytes], generation: int) -> Message[bytes]:
+    """A message as its handler sees it: what runs again though it was completed is another effect."""
+    if not generation:
+        return message
+    return msgspec.structs.replace(message, idempotency_key=f"{message.idempotency_key}.again{generation}")
 
 
 class Cancelled(Exception):

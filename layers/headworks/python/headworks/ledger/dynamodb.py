@@ -46,7 +46,7 @@ _DUE = "(#state IN (:retrying, :waiting) AND #due <= :soon) OR #state = :replayi
 _DIED = "#state = :running AND #owner = :dead_owner AND #in_progress_expiration <= :now"
 _MINE = "#state = :running AND #owner = :owner AND #attempt = :attempt"
 _NOBODYS = (
-    "attribute_not_exists(#id) OR #state IN (:retrying, :waiting) OR "
+    "attribute_not_exists(#id) OR #state IN (:retrying, :waiting, :replaying) OR "
     "(#state = :running AND #in_progress_expiration <= :now)"
 )
 
@@ -121,7 +121,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
     def release(self, lease: Lease, *, due: datetime) -> bool:
         identity = self.identity(lease.entry.key)
         with asking(LEDGER):
-            if lease.attempt == 1 and not lease.history:
+            if lease.attempt == 1 and not lease.history and not lease.replays:
                 return self._delete(identity, _MINE, self._fence(lease))
             values = {
                 **self._fence(lease),
@@ -148,7 +148,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         holder: Lease | Suspect | None = None,
     ) -> State:
         with asking(LEDGER):
-            self._keep(entry, letter, until=None)
+            self._keep(entry, letter, until=None, attempt=0 if holder is None else holder.attempt)
             now = self._clock.now()
             told = self._epitaph(reason, failure, now)
             if isinstance(holder, Lease):
@@ -319,7 +319,9 @@ class DynamoDBLedger(FencedPersistenceLayer):
             ":running": string(State.RUNNING),
         }
         if suspect is None:
-            values |= {":retrying": string(State.RETRYING), ":waiting": string(State.WAITING)}
+            values |= {
+                f":{state}": string(state) for state in (State.RETRYING, State.WAITING, State.REPLAYING)
+            }
             condition = _NOBODYS
         else:
             values[":dead_owner"] = string(suspect.owner)
@@ -330,8 +332,15 @@ class DynamoDBLedger(FencedPersistenceLayer):
         told = {"reason": string(reason), "died_at": milliseconds(now), "expiration": number(layout.NEVER)}
         return told | layout.last_error(failure)
 
-    def _keep(self, entry: Entry, letter: Letter, *, until: datetime | None) -> None:
+    def _keep(self, entry: Entry, letter: Letter, *, until: datetime | None, attempt: int = 0) -> None:
         body = self._body(entry, letter, until)
+        if until is None:
+            # A late copy of a message that was edited doesn't undo that.
+            body["ConditionExpression"] = layout.MAY_BE_REWRITTEN
+            body["ExpressionAttributeValues"] = {
+                ":message_id": string(entry.message_id),
+                ":attempt": number(attempt),
+            }
         if until is not None:
             # A late owner has the same message: the body of a dead one doesn't begin to expire for it.
             body["ConditionExpression"] = "attribute_not_exists(id) OR attribute_exists(expiration)"

@@ -54,6 +54,7 @@ class Item:
                 attempt=self.attempt,
                 crashes=self.crashes,
                 history=self.history,
+                earlier=self.earlier,
             )
         if self.state is State.RUNNING:
             return Held(until=self.ends, why="its key is being processed elsewhere")
@@ -70,6 +71,9 @@ class Item:
             ends=self.ends,
             crashes=self.crashes,
             history=self.history,
+            earlier=self.earlier,
+            replays=self.replays,
+            generation=self.generation,
         )
 
 

@@ -6,7 +6,8 @@ seconds), `in_progress_expiration` (milliseconds) and `data`.  Ours stand beside
 - `state`, `owner`, `attempt`, `crashes`, `due` (milliseconds), `history` (map, `a<attempt>`)
 - the header: `key`, `message_id`, `type`, `source`, `ordering_key`, `tenant`
 - of what was replayed: `earlier` (attempts before its last replay), `replay` (its id), `replays` (how many),
-  `replayed` (map, `r<number>`: what is on record), `generation` (how often it ran though completed), `edited`
+  `replayed` (map, `r<number>`: what is on record), `generation` (how often it ran though completed), `edited`;
+  while it is `replaying`, `owner` is the claim's own name and `due` its end
 - of what failed: `error_type`, `error` and `fault`, the last ones; dead: `reason`, `died_at` (milliseconds)
 - `listed` and `listed_at`, the keys of the sparse index `listed`: present while an item is
   dead, retrying, waiting, replaying, or runs again
@@ -23,6 +24,7 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 from zlib import crc32
 
 from headworks.ledger.item import Item
@@ -68,6 +70,15 @@ LONGEST_FOUND_BY = 512
 LONGEST_ERROR = 500
 LONGEST_ERROR_TYPE = 100
 LONGEST_STACK = 1500
+LONGEST_WHO = 100
+LONGEST_WHY = 500
+
+# Of a body whose message was edited: which message it was, and after which attempt.
+EDITED_MESSAGE, EDITED_AFTER = "edited_message", "edited_after"
+# A late copy of a message knows nothing of what was edited since; another message, or a later attempt, does.
+MAY_BE_REWRITTEN = (
+    f"attribute_not_exists({EDITED_MESSAGE}) OR {EDITED_MESSAGE} <> :message_id OR {EDITED_AFTER} < :attempt"
+)
 
 Attributes = dict[str, Any]
 
@@ -162,9 +173,10 @@ def held(identity: str, entry: Entry, *, now: datetime, due: datetime, forgotten
 
 
 def letter_item(identity: str, letter: Letter) -> Attributes:
-    """The body of a dead or waiting message, as an item of its own."""
+    """The body of a dead or waiting message, as an item of its own; `written` tells it from the next one."""
     item = {
         "id": string(body_id(identity)),
+        "written": string(uuid4().hex),
         "body": string(letter.body),
         "sent_at": milliseconds(letter.sent_at),
     }

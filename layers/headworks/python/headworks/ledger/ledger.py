@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # What one call takes: BatchExecuteStatement has 25 statements, all reads or all writes, no item twice.
 MOST_AT_ONCE = 25
+# How long before it is due a waiting message may be sent, with a delay for the rest: the schedule's interval
+# of a minute, and Scheduler fires anywhere within its minute.
+SENT_AHEAD = timedelta(minutes=2)
 
 
 class State(StrEnum):
@@ -82,7 +85,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to run a key now.  `attempt` is the run that it stands for, counted from 1."""
+    """The right to run a key now.  `attempt` is the run that it stands for, counted from 1.
+
+    `earlier` are the attempts before its last replay, which began a fresh series; `generation` how often
+    it ran anew though it was completed.
+    """
 
     entry: Entry
     owner: str
@@ -90,6 +97,14 @@ class Lease:
     ends: datetime
     crashes: int = 0
     history: tuple[Failure, ...] = ()
+    earlier: int = 0
+    replays: int = 0
+    generation: int = 0
+
+    @property
+    def attempt_of_series(self) -> int:
+        """Which attempt this is since the message was sent, or put back the last time."""
+        return self.attempt - self.earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +131,12 @@ class Suspect:
     attempt: int
     crashes: int
     history: tuple[Failure, ...] = ()
+    earlier: int = 0
+
+    @property
+    def attempt_of_series(self) -> int:
+        """Which attempt it died in, since the message was sent, or put back the last time."""
+        return self.attempt - self.earlier
 
 
 Answer = Lease | Closed | Held | Suspect

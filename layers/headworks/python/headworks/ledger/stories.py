@@ -55,7 +55,7 @@ def read_story(
         due=item.due,
         original=layout.read_letter(original) if original else None,
         edited=_edited(edited["M"]) if edited else None,
-        replayed=_replayed(attributes.get("replayed", {"M": {}})["M"]),
+        replayed=read_replayed(attributes),
     )
 
 
@@ -79,8 +79,9 @@ def _edited(value: Mapping[str, Any]) -> Edited:
     return Edited(at=layout.read_time(value["at"]), by=value["by"]["S"])
 
 
-def _replayed(value: Mapping[str, Any]) -> tuple[Replayed, ...]:
+def read_replayed(attributes: Mapping[str, Any]) -> tuple[Replayed, ...]:
     """What is on record of an item's replays, `r1` first."""
+    value = attributes.get("replayed", {"M": {}})["M"]
     return tuple(
         Replayed(
             replay=each["M"]["replay"]["S"],

@@ -6,7 +6,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Never
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from administer.openapi import describe
 from administer.operations import Operation
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
     from administer.gate import Gate
     from administer.troubles import Troubles
-
-JSON = "application/json"
+    from headworks.topology import Topology
 
 
 class Administration:
     """A Lambda entry point.  Whoever presents no valid token learns nothing, not even what there is."""
 
-    def __init__(self, operations: Iterable[Operation], *, gate: Gate, troubles: Troubles) -> None:
+    def __init__(
+        self, operations: Iterable[Operation], *, topology: Topology, gate: Gate, troubles: Troubles
+    ) -> None:
+        self._topology = topology
         self._gate = gate
         self._troubles = troubles
         own = Operation(id="openapi", method="GET", path="/admin/openapi.json", does=self.describe_itself)
@@ -50,14 +52,14 @@ class Administration:
         except Exception as error:  # noqa: BLE001 - the boundary: whatever happens, the client gets an answer
             return self._troubles.tell(error, event)
 
-    def describe_itself(self) -> Response[str]:
+    def describe_itself(self) -> dict[str, Any]:
         """What this API is, as OpenAPI 3.1."""
-        return Response(int(HTTPStatus.OK), JSON, self.description)
+        return self.description
 
     @cached_property
-    def description(self) -> str:
+    def description(self) -> dict[str, Any]:
         """The document that describes it."""
-        return describe(self._resolver, self._operations)
+        return describe(self._resolver, self._operations, self._topology)
 
     def _check(self, request: Mapping[str, Any]) -> None:
         """Refuse what no operation is at, and names in the query string that mean nothing there.

@@ -22,6 +22,7 @@ ledgers = catalogue(settings)
 
 handler = Administration(
     routes.of_lists(Lists(topology=TOPOLOGY, catalogue=ledgers)),
+    topology=TOPOLOGY,
     gate=Gate(tokens=lambda: secrets.get(settings.admin_secret)),
     troubles=Troubles(log=log),
 )

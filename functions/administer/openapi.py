@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
+from administer.documents.problem import ProblemDetails
 from administer.documents.requests import ListingQuery
+from administer.examples import EXAMPLES
+from administer.operations import PROBLEM_JSON
 from headworks.version import __version__
 
 if TYPE_CHECKING:
@@ -16,19 +19,23 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
     from administer.operations import Operation
+    from headworks.topology import Topology
 
 TOKEN = "token"  # noqa: S105 - the scheme's name
 DESCRIPTION = (
     "What an operator asks and does.  Times are ISO 8601 in UTC, errors are problem details (RFC 9457), "
     "objects have the members that are written here and no others."
 )
-# What the resolver documents of itself, and answers in none of our cases.
-_NOT_OURS = "422"
-_NOT_OUR_SCHEMAS = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
+SCHEMAS = "#/components/schemas/"
+# What the resolver documents of itself: none of our answers is one of these.
+_NOT_OURS = ("HTTPValidationError", "ValidationError", "ResponseValidationError", ListingQuery.__name__)
+_OUR_MISTAKE = "500"
 
 
-def describe(resolver: APIGatewayHttpResolver, operations: Iterable[Operation]) -> str:
-    """The document, as JSON."""
+def describe(
+    resolver: APIGatewayHttpResolver, operations: Iterable[Operation], topology: Topology
+) -> dict[str, Any]:
+    """The document."""
     text = resolver.get_openapi_json_schema(
         title="Headworks admin API",
         version=__version__,
@@ -37,23 +44,36 @@ def describe(resolver: APIGatewayHttpResolver, operations: Iterable[Operation]) 
         security_schemes={TOKEN: HTTPBearer(description="One of the tokens in the secret `AdminSecret`.")},
         security=[{TOKEN: []}],
     )
-    document = json.loads(text)
-    for name in _NOT_OUR_SCHEMAS:
-        document["components"]["schemas"].pop(name, None)
+    document: dict[str, Any] = json.loads(text)
     for operation in operations:
-        _finish(document["paths"][operation.path][operation.method.lower()], operation)
-    return json.dumps(document)
+        _finish(document["paths"][operation.path][operation.method.lower()], operation, topology)
+    schemas = document["components"]["schemas"]
+    for name in _NOT_OURS:
+        schemas.pop(name, None)
+    for name, schema in schemas.items():
+        if name in EXAMPLES:
+            schema["examples"] = [EXAMPLES[name]]
+    return document
 
 
-def _finish(described: dict[str, Any], operation: Operation) -> None:
+def _finish(described: dict[str, Any], operation: Operation, topology: Topology) -> None:
     """What the resolver can't say of an operation, or says wrong."""
-    for status in list(described["responses"]):
+    known = {
+        "queue": [queue.name for queue in topology.queues],
+        "source": [source.name for source in topology.sources],
+    }
+    responses = described["responses"]
+    for status in list(responses):
         if int(status) not in operation.answers:
-            del described["responses"][status]
+            del responses[status]
+    responses[_OUR_MISTAKE]["content"] = {
+        PROBLEM_JSON: {"schema": {"$ref": f"{SCHEMAS}{ProblemDetails.__name__}"}}
+    }
     for parameter in described.get("parameters", ()):
-        schema = _QUERY.get(parameter["name"]) if parameter["in"] == "query" else None
-        if schema is not None:
-            parameter["schema"] = schema
+        if parameter["in"] == "query":
+            parameter["schema"] = _QUERY.get(parameter["name"], parameter["schema"])
+        elif parameter["in"] == "path" and (names := known.get(parameter["name"])):
+            parameter["schema"]["enum"] = names
 
 
 def _query_schemas(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -64,4 +84,6 @@ def _query_schemas(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield name, {key: value for key, value in {**told, **given}.items() if value is not None}
 
 
-_QUERY = dict(_query_schemas(ListingQuery.model_json_schema()["properties"]))
+_QUERY = dict(
+    _query_schemas(ListingQuery.model_json_schema(ref_template=f"{SCHEMAS}{{model}}")["properties"])
+)

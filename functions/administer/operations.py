@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-_PROBLEM = "application/problem+json"
+PROBLEM_JSON = "application/problem+json"
 # Whatever is asked for, it may be answered by one of these.
 _ALWAYS = (
     HTTPStatus.BAD_REQUEST,
@@ -38,6 +38,13 @@ _MEANINGS = {
     HTTPStatus.TOO_MANY_REQUESTS: "The HTTP API's own limits; ask again.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here.",
     HTTPStatus.SERVICE_UNAVAILABLE: "What is asked for can't be reached now; ask again after `Retry-After`.",
+}
+
+_HEADERS: dict[HTTPStatus, dict[str, Any]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}},
+    HTTPStatus.SERVICE_UNAVAILABLE: {
+        "Retry-After": {"required": True, "description": "Seconds.", "schema": {"type": "integer"}}
+    },
 }
 
 
@@ -102,7 +109,11 @@ def _sorted(*statuses: Iterable[HTTPStatus]) -> list[HTTPStatus]:
 
 
 def _refusal(status: HTTPStatus) -> dict[str, Any]:
-    return {"description": _MEANINGS[status], "content": {_PROBLEM: {"model": ProblemDetails}}}
+    return {
+        "description": _MEANINGS[status],
+        "content": {PROBLEM_JSON: {"model": ProblemDetails}},
+        "headers": _HEADERS.get(status, {}),
+    }
 
 
 _THROTTLED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from administer.documents.document import Asked, Time
 from headworks.ledger import catalogue
@@ -19,6 +19,11 @@ MOST_AT_ONCE = 10
 Why = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_REASON)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Listable = Literal["dead", "retrying", "waiting", "running"]
+
+
+def _one_of(*members: str) -> dict[str, Any]:
+    """What JSON Schema says of members of which exactly one is given."""
+    return {"oneOf": [{"required": [each]} for each in members]}
 
 
 class Conditions(Asked):
@@ -117,6 +122,8 @@ class PurgeRequest(Asked):
 class PayloadRequest(Asked):
     """A payload: a JSON value, or bytes in base64."""
 
+    model_config = ConfigDict(json_schema_extra=_one_of("data", "dataBase64"))
+
     data: Any = None
     data_base64: str | None = None
 
@@ -129,6 +136,8 @@ class PayloadRequest(Asked):
 
 class ReplayRequest(Asked):
     """Which dead letters are to be put back, and how; exactly one of `ids`, `filter` and `all` says which."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("ids", "filter", "all"))
 
     ids: list[Name] | None = Field(default=None, min_length=1, max_length=MOST_NAMED)
     filter: Filter | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -110,6 +111,7 @@ class Stand:
                 *routes.of_controls(controls),
                 *routes.of_replays(Replaying(topology=topology, replays=self.replays, clock=clock)),
             ],
+            topology=topology,
             gate=Gate(tokens=lambda: self.secrets.get("admins")),
             troubles=Troubles(log=self.log),
         )
@@ -175,5 +177,5 @@ def admin_event(method, target, body=None, headers=None):
     if members:
         event["queryStringParameters"] = members
     if body is not None:
-        event["body"] = body.decode("utf-8", "surrogatepass")
+        event["body"], event["isBase64Encoded"] = b64encode(body).decode(), True
     return event

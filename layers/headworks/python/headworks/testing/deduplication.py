@@ -28,6 +28,10 @@ class MemoryDeduplication:
         self._check()
         return {key: self.remembered[key] for key in keys if key in self.remembered}
 
+    def remember(self, accepted: Mapping[str, Remembered]) -> None:
+        self._check()
+        self.remembered.update(accepted)
+
     def forget(self, keys: Collection[str]) -> None:
         for key, remembered in self.look_up(keys).items():
             if remembered.window_ends == LONG_AGO:

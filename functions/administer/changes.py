@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from headworks.deduplication import Deduplication
     from headworks.ledger.catalogue import Address, Catalogue, Story
     from headworks.ledger.dead_letters import DeadLetters
-    from headworks.operations.finding import Finder
     from headworks.queue import Queue
     from headworks.telemetry import Log
     from headworks.topology import Topology
@@ -46,7 +45,6 @@ class Changes:
 
     topology: Topology
     catalogue: Catalogue
-    finder: Finder
     dead_letters: Callable[[Address], DeadLetters]
     deduplication: Callable[[Queue], Deduplication]
     claim_check: Callable[[Queue], ClaimCheck | None]
@@ -91,12 +89,10 @@ class Changes:
         declared = the_queue(self.topology, queue)
         address = the_consumer(declared, consumer)
         entry = self._the_story(id, address).listed.entry
-        # Before it is gone: afterwards nothing would lead from the message to what the edge knows of it.
-        keys = self._keys_at_the_edge(declared, entry.message_id)
         taken = self.dead_letters(address).take_away(entry.key)
         if not isinstance(taken, Taken):
             raise _not_now(id, address, taken, "only a dead or a waiting message can be deleted")
-        self.deduplication(declared).forget(keys)
+        self.deduplication(declared).forget([entry.message_id])
         self.log(
             Action.DELETED,
             queue=queue,
@@ -118,11 +114,6 @@ class Changes:
                 f"Nothing is known of {excerpt(name)} with {address.consumer} of {address.queue}.",
             )
         return (by_id or found)[0]
-
-    def _keys_at_the_edge(self, queue: Queue, message_id: str) -> list[str]:
-        """The keys that the edge would take for this message's; a later message of the same key keeps it."""
-        received = self.finder.find(message_id).received
-        return [each.key for each in received if each.queue == queue.name and each.message_id == message_id]
 
 
 def _not_now(name: str, address: Address, state: State | None, rule: str) -> Problem:

@@ -89,7 +89,6 @@ class Stand:
         changes = Changes(
             topology=topology,
             catalogue=self.catalogue,
-            finder=self.finder,
             dead_letters=self.dead_letters.__getitem__,
             deduplication=lambda queue: self.memories[queue.name],
             claim_check=lambda _: None,

@@ -11,7 +11,6 @@ from headworks.deduplication import Remembered
 from headworks.ledger.catalogue import Address
 from headworks.ledger.ledger import Entry, Letter
 from headworks.message import encode
-from headworks.operations.finding import Found, Received
 from headworks.telemetry import Action
 from tests.support.declarations import SECOND, a_message
 
@@ -34,13 +33,10 @@ def kept(stand, address=ORDERS, key="a"):
 
 
 def accept(stand, key="a", message_id="msg_a", queue="orders"):
-    """What the edge remembers of a message, and the finder finds."""
-    until = stand.clock.now() + DAY
-    stand.memories[queue].remember({key: Remembered(message_id=message_id, window_ends=until)})
-    received = Received(
-        queue=queue, message_id=message_id, key=key, accepted_at=stand.clock.now(), repeats_until=until
-    )
-    stand.finder.known["msg_a"] = Found(received=(received,))
+    """What the edge remembers of a message."""
+    now = stand.clock.now()
+    accepted = Remembered(message_id=message_id, accepted_at=now, window_ends=now + DAY)
+    stand.memories[queue].remember({key: accepted})
 
 
 def test_an_edited_dead_letter_keeps_all_but_its_payload(stand):
@@ -138,7 +134,7 @@ def test_what_is_deleted_is_gone_and_its_key_may_be_sent_anew(stand):
         "deleted": [{"queue": "orders", "consumer": "fulfil_order", "id": "msg_a", "was": "dead"}]
     }
     assert stand.ledgers[ORDERS].items == {}
-    assert stand.memories["orders"].remembered == {}
+    assert stand.memories["orders"].remembered["a"].forgotten
     assert stand.log.lines[-1][0] is Action.DELETED
 
 
@@ -147,7 +143,7 @@ def test_a_key_that_a_later_message_has_by_now_stays_that_ones(stand):
     accept(stand, message_id="msg_later")
 
     assert delete(stand).status == 200
-    assert list(stand.memories["orders"].remembered) == ["a"]
+    assert not stand.memories["orders"].remembered["a"].forgotten
 
 
 def test_what_waits_can_be_deleted(stand):

@@ -11,7 +11,7 @@ import msgspec
 
 from headworks.brokers.broker import NO_DELAY, Sent
 from headworks.clock import SystemClock
-from headworks.deduplication import Remembered
+from headworks.deduplication import Remembered, effect_key
 from headworks.errors import InvalidMessage, Unavailable
 from headworks.ledger.ledger import Entry
 from headworks.letters import letter_to_wait
@@ -133,7 +133,7 @@ class Producer:
         first_with: dict[str, int] = {}
         for index, candidate in enumerate(candidates):
             remembered = known.get(candidate.key) if candidate.key is not None else None
-            if remembered is not None and now < remembered.window_ends:
+            if remembered is not None and remembered.is_open(now):
                 answers[index] = self._duplicate(candidate, remembered.message_id)
             elif candidate.key is None or first_with.setdefault(candidate.key, index) == index:
                 fresh[index] = _next_epoch(candidate, remembered)
@@ -152,10 +152,10 @@ class Producer:
         """
         memory, now = self._deduplication, self._clock.now()
         remembered = None if memory is None else memory.look_up({key}).get(key)
-        if remembered is not None and remembered.window_ends <= now:
+        if remembered is not None and not remembered.is_open(now):
             return False
-        effect_key = key if remembered is None else _effect_key(key, remembered.epoch)
-        answers = [ledger.cancel(effect_key) for ledger in self._ledgers]
+        effect = key if remembered is None else effect_key(key, remembered.epoch)
+        answers = [ledger.cancel(effect) for ledger in self._ledgers]
         if memory is not None and remembered is not None and any(answers):
             memory.remember({key: replace(remembered, window_ends=now)})
         return any(answers)
@@ -164,12 +164,13 @@ class Producer:
         """Keep an event that can't be routed among the dead letters: it was accepted, so it isn't lost."""
         candidate = self._candidate(outgoing)
         for earlier in self._look_up({candidate.key} if candidate.key is not None else set()).values():
-            return self._duplicate(candidate, earlier.message_id)
+            if not earlier.forgotten:
+                return self._duplicate(candidate, earlier.message_id)
         message = self._check_in(candidate.message)
         sent = self._broker.bury(message, reason=reason, error=error)
         if sent.error is not None:
             raise Unavailable(f"the dead-letter queue of {self._queue.name}", sent.error)
-        self._remember({0: candidate}, {0: Accepted(message_id=message.id)}, self._clock.now())
+        self._remember({0: candidate}, {0: Accepted(message_id=message.id)}, self._clock.now(), NO_DELAY)
         self._tell(Action.QUARANTINED, message, reason=str(reason), error_message=error)
         return Accepted(message_id=message.id)
 
@@ -185,6 +186,7 @@ class Producer:
             source=outgoing.source,
             type=outgoing.type,
             clock=self._clock,
+            queue=self._queue.name,
             idempotency_key=key,
             subject=outgoing.subject,
             data_content_type=outgoing.data_content_type,
@@ -224,7 +226,7 @@ class Producer:
             else:
                 answers[index] = Unavailable(f"the queue {self._queue.name}", each.error)
                 self._tell(Action.NOT_QUEUED, message, error_message=each.error)
-        self._remember(fresh, answers, now + delay)
+        self._remember(fresh, answers, now, delay)
         return answers
 
     def _check_delay(self, delay: timedelta) -> None:
@@ -272,13 +274,17 @@ class Producer:
         self,
         candidates: Mapping[int, _Candidate],
         answers: Mapping[int, Accepted | Unavailable],
-        due: datetime,
+        now: datetime,
+        delay: timedelta,
     ) -> None:
         accepted = {
             candidate.key: Remembered(
                 message_id=answer.message_id,
-                window_ends=due + self._queue.deduplication_window,
+                accepted_at=now,
+                window_ends=now + delay + self._queue.deduplication_window,
                 epoch=candidate.epoch,
+                source=candidate.message.source,
+                type=candidate.message.type,
             )
             for index, candidate in candidates.items()
             if candidate.key is not None and isinstance(answer := answers[index], Accepted)
@@ -336,16 +342,14 @@ def content_key(queue: Queue, outgoing: Outgoing, data: bytes) -> str:
 
 
 def _next_epoch(candidate: _Candidate, remembered: Remembered | None) -> _Candidate:
-    """An equal key after its window is an honest repeat: its effect gets a key of its own."""
+    """An equal key after its window is an honest repeat: its effect gets a key of its own.
+
+    Not so after a message that was removed: its effect is still to happen where it hasn't.
+    """
     if remembered is None:
         return candidate
-    epoch = remembered.epoch + 1
-    key = _effect_key(str(candidate.key), epoch)
+    epoch = remembered.epoch if remembered.forgotten else remembered.epoch + 1
+    key = effect_key(str(candidate.key), epoch)
     return replace(
         candidate, message=msgspec.structs.replace(candidate.message, idempotency_key=key), epoch=epoch
     )
-
-
-def _effect_key(key: str, epoch: int) -> str:
-    """The idempotency key of a message: the sender's, told apart from those of earlier windows."""
-    return f"{key}.{epoch}" if epoch else key

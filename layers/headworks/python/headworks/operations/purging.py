@@ -15,7 +15,6 @@ from headworks.errors import Undecodable
 from headworks.ledger.ledger import Entry, State
 from headworks.operations.control import Purged
 from headworks.operations.directory import place_of
-from headworks.operations.releasing import release
 from headworks.operations.taking import MOST_AT_ONCE, Hand
 from headworks.processing import message_in
 from headworks.telemetry import Action
@@ -161,7 +160,7 @@ class _Purge:
         states = self.interventions.states(by_key)
         spared = {key for key in by_key if not self._may_go(key, states.get(key))}
         fresh = [entry for key, entry in by_key.items() if states.get(key) in (None, State.RETRYING)]
-        release(self.memory, [entry for entry in fresh if entry.key not in spared])
+        self.memory.forget([entry.message_id for entry in fresh if entry.key not in spared])
         return [
             record
             for record, entry in zip(records, entries, strict=True)

@@ -8,8 +8,10 @@ from aws_cdk import Annotations, CfnOutput, Stack
 
 from headworks import settings
 from headworks.upkeep import ADMINISTER
+from infra.constructs import control
 from infra.constructs.administer_function import AdministerFunction
 from infra.constructs.bury_crashed_function import BuryCrashedFunction
+from infra.constructs.consumer_directory import ConsumerDirectory
 from infra.constructs.consumer_function import ConsumerFunction
 from infra.constructs.edge_api import EdgeApi
 from infra.constructs.pipeline_function import PipelineFunction
@@ -51,6 +53,7 @@ class HeadworksService(Stack):
         self._functions: dict[str, PipelineFunction] = {}
         self.api = EdgeApi(self, "Api", deployment=deployment)
         self.edges = {edge.function: self._edge(edge) for edge in topology.edges}
+        self.directory = ConsumerDirectory(self, "Directory")
         self._queues = {queue.name: self._queue(queue) for queue in topology.queues}
         self.bury_crashed = self._bury_crashed()
         self.wake_waiting = self._wake_waiting()
@@ -81,13 +84,17 @@ class HeadworksService(Stack):
         self._let_send(consumer, self._named(queue.emits))
         if any(route.endpoint for route in self._topology.routes if route.queue == queue.name):
             self._lead_to_endpoints(consumer)
-        return ConsumerService(
+        service = ConsumerService(
             declaration=queue,
             name=name,
             queue=source.queue,
             dead_letter_queue=source.dead_letter_queue,
             function=consumer.function,
+            mapping_id=consumer.mapping.event_source_mapping_id,
+            mapping_arn=consumer.mapping.event_source_mapping_arn,
         )
+        self.directory.add(service)
+        return service
 
     def _lead_to_endpoints(self, consumer: ConsumerFunction) -> None:
         for endpoint in self._topology.endpoints:
@@ -187,8 +194,18 @@ class HeadworksService(Stack):
         storage.ledger.grant_leases(function.function)
         storage.ledger.grant_searches(function.function)
         storage.claim_check.grant_keep(function)
+        self._let_control(function)
         self.api.add(ADMINISTER, function)
         return function
+
+    def _let_control(self, function: AdministerFunction) -> None:
+        """Pause, process, purge and count what every consumer has."""
+        consumers = [consumer for queue in self._queues.values() for consumer in queue.consumers.values()]
+        self.directory.grant_read(function)
+        control.grant_pausing(function, consumers)
+        control.grant_taking(function, consumers)
+        control.grant_processing(function, consumers)
+        control.grant_counting(function, consumers)
 
     def _upkeep(self, kind: type[_Upkeep]) -> _Upkeep:
         """A function that looks after every queue, by the ledger."""

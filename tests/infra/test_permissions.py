@@ -20,6 +20,7 @@ ITEMS = ENTRIES | {f"dynamodb:{verb}Item" for verb in ("BatchGet", "BatchWrite",
 LEASES = ENTRIES | {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}
 READ_SECRET = {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+METRICS = {"cloudwatch:GetMetricData"}
 TRACE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
 
@@ -107,7 +108,8 @@ def test_administer_may_read_the_operators_secret_every_ledger_and_send_to_every
     storage = synthesised.stacks.storage
     ledger = Synthesised.id_of(storage.ledger.table)
     expected = allow(
-        *((SEND, parts.queue) for _, parts in synthesised.consumers()),
+        *((SEND | CONSUME, parts.queue) for _, parts in synthesised.consumers()),
+        *(({"sqs:GetQueueAttributes"}, parts.dead_letter_queue) for _, parts in synthesised.consumers()),
         (READ_SECRET, storage.admin_secret.secret),
         (LEASES | {"dynamodb:BatchGetItem"}, storage.ledger.table),
         (ITEMS, storage.deduplication.table),
@@ -115,6 +117,7 @@ def test_administer_may_read_the_operators_secret_every_ledger_and_send_to_every
     )
     expected |= objects(storage, "s3:GetObject", "*") | objects(storage, "s3:PutObject", "kept/*")
     expected |= {("dynamodb:Query", f"{ledger}/index/{index}") for index in ("listed", "found_by")}
+    expected |= controlling(synthesised)
 
     assert allowed(synthesised, synthesised.stacks.service.administer.function) == expected
 
@@ -147,14 +150,14 @@ def test_scheduler_may_start_wake_waiting_and_nothing_else(synthesised):
 def test_no_action_is_a_wildcard_and_every_resource_is_only_where_there_is_no_other(synthesised):
     statements = [
         statement
-        for policy in synthesised.resources("AWS::IAM::Policy").values()
+        for policy in policies(synthesised)
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
     ]
 
     assert not [action for statement in statements for action in actions(statement) if "*" in action]
     for statement in statements:
         if "*" in listed(statement["Resource"]):
-            assert set(actions(statement)) == TRACE
+            assert set(actions(statement)) <= TRACE | METRICS
     assert not any(
         role["Properties"].get("ManagedPolicyArns")
         for role in synthesised.resources("AWS::IAM::Role").values()
@@ -190,6 +193,20 @@ def test_only_its_own_routes_may_invoke_an_edge(synthesised):
 def allow(*grants):
     """Actions on constructs, as `allowed` tells them."""
     return {(action, Synthesised.id_of(construct)) for actions, construct in grants for action in actions}
+
+
+def controlling(synthesised):
+    """What it takes to find every consumer, to turn its mapping off and on, to invoke it and to count."""
+    service, arn = synthesised.stacks.service, "arn:AWS::Partition:{}:AWS::Region:AWS::AccountId:{}"
+    path = f"parameter/headworks/{service.stack_name}/consumers"
+    expected = {("ssm:GetParametersByPath", arn.format("ssm", path)), *((each, "*") for each in METRICS)}
+    for _, parts in synthesised.consumers():
+        mapping = synthesised.target(service.resolve(parts.mapping_id))
+        for action in ("lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"):
+            expected.add((action, arn.format("lambda", f"event-source-mapping:{mapping}")))
+        for version in ("", ":$LATEST"):
+            expected.add(("lambda:InvokeFunction", f"{synthesised.id_of(parts.function)}{version}"))
+    return expected
 
 
 def objects(storage, action, keys):
@@ -232,7 +249,7 @@ def allowed_by(synthesised, role):
     """What a role allows beyond logging and tracing."""
     statements = chain.from_iterable(
         policy["Properties"]["PolicyDocument"]["Statement"]
-        for policy in synthesised.resources("AWS::IAM::Policy").values()
+        for policy in policies(synthesised)
         if {"Ref": role} in policy["Properties"]["Roles"]
     )
     return {
@@ -242,6 +259,15 @@ def allowed_by(synthesised, role):
         for resource in listed(statement["Resource"])
         if action not in LOG | TRACE
     }
+
+
+def policies(synthesised):
+    """Every policy: what goes beyond the 10 KB of a role's own lies in further ones."""
+    return [
+        policy
+        for kind in ("Policy", "ManagedPolicy")
+        for policy in synthesised.resources(f"AWS::IAM::{kind}").values()
+    ]
 
 
 def actions(statement):

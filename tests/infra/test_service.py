@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import platform
 
+import msgspec
 import pytest
 
 from headworks import settings
+from headworks.operations.directory import Place, parameter_name
 from headworks.upkeep import ADMINISTER, BURY_CRASHED, UPKEEP, WAKE_WAITING
 from infra.deployment import Deployment
 from tests.infra.conftest import annotations
@@ -159,6 +161,7 @@ def test_operators_are_answered_by_a_function_that_knows_every_queue_and_has_lay
     assert properties["MemorySize"] == ADMINISTER.memory_mb
     assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | {
         settings.ADMIN_SECRET,
+        settings.CONSUMERS_PATH,
         settings.DEDUPLICATION_TABLE,
         *(
             variable
@@ -237,3 +240,28 @@ def for_sending(queues):
 
 def leads_to_endpoints(topology, queue):
     return any(route.endpoint for route in topology.routes if route.queue == queue.name)
+
+
+def test_where_every_consumers_parts_are_is_written_down_for_whoever_controls_them(synthesised):
+    directory = synthesised.stacks.service.directory
+    written = {
+        each["Properties"]["Name"]: each["Properties"]
+        for each in synthesised.resources("AWS::SSM::Parameter").values()
+    }
+
+    assert set(written) == {
+        parameter_name(directory.path, queue.name, parts.name) for queue, parts in synthesised.consumers()
+    }
+    for queue, parts in synthesised.consumers():
+        parameter = written[parameter_name(directory.path, queue.name, parts.name)]
+        place = msgspec.json.decode(synthesised.target(parameter["Value"]), type=Place)
+        mapping = synthesised.target(synthesised.stacks.service.resolve(parts.mapping_id))
+        assert place == Place(
+            url=synthesised.id_of(parts.queue),
+            arn=synthesised.id_of(parts.queue),
+            dead_letter_url=synthesised.id_of(parts.dead_letter_queue),
+            function=synthesised.id_of(parts.function),
+            mapping=mapping,
+        )
+        assert synthesised.resources("AWS::Lambda::EventSourceMapping")[mapping]
+        assert parameter["Type"] == "String"

@@ -13,13 +13,14 @@ from headworks.brokers.sns import SnsBroker
 from headworks.brokers.sqs import SqsBroker
 from headworks.claim_check import ClaimCheck
 from headworks.clock import SystemClock
-from headworks.deduplication import DynamoDBDeduplication
+from headworks.deduplication import DynamoDBAcceptances, DynamoDBDeduplication
 from headworks.ledger.dynamodb import DynamoDBLedger
 from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
 from headworks.ledger.interventions import DynamoDBInterventions
 from headworks.operations.directory import ParameterDirectory
 from headworks.operations.flags import DynamoDBFlags
 from headworks.operations.kept_back import KeptBack
+from headworks.operations.keyed_finder import KeyedFinder
 from headworks.operations.mappings import LambdaMappings
 from headworks.operations.metrics import CloudWatchMetrics
 from headworks.operations.on_demand import DeployedOnDemand
@@ -101,6 +102,12 @@ def dynamodb_ledger(queue: Queue, consumer: str, settings: Settings) -> DynamoDB
 def catalogue(settings: Settings) -> DynamoDBCatalogue:
     """Everybody's deployed ledgers, to be read."""
     return DynamoDBCatalogue(clients.dynamodb(), table=settings.ledger_table)
+
+
+def finder(topology: Topology, settings: Settings) -> KeyedFinder:
+    """What is known of a name, at the deployed edges and in the deployed ledgers."""
+    acceptances = DynamoDBAcceptances(clients.dynamodb(), table=settings.deduplication_table)
+    return KeyedFinder(topology=topology, acceptances=acceptances, catalogue=catalogue(settings))
 
 
 def claim_check(queue: Queue, settings: Settings) -> ClaimCheck:

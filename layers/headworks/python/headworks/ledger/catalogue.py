@@ -7,13 +7,14 @@ consumer's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from headworks.errors import HeadworksError
 from headworks.ledger.ledger import State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from headworks.ledger.ledger import Entry, Failure, Letter
@@ -114,6 +115,7 @@ class Filter:
 
 
 EVERYTHING = Filter()
+NO_KEYS: Mapping[Address, Collection[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,5 +191,10 @@ class Catalogue(Protocol):
     ) -> Groups:
         """The items of a list by their errors; no more than about `most` are read."""
 
-    def find(self, name: str, addresses: Collection[Address]) -> list[Story]:
-        """The items of a message id or an idempotency key, at most one for each consumer and key."""
+    def find(
+        self, name: str, addresses: Collection[Address], *, keys: Mapping[Address, Collection[str]] = NO_KEYS
+    ) -> list[Story]:
+        """The items of a message id or an idempotency key, at most one for each consumer and key.
+
+        `keys` are others that may be meant, by consumer: they are read together with it.
+        """

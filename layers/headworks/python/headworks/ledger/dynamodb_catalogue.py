@@ -11,7 +11,17 @@ from headworks.chunks import chunks
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
 from headworks.ledger import layout
-from headworks.ledger.catalogue import EVERYTHING, MOST_LISTED, Address, Count, Groups, Listed, Page, Story
+from headworks.ledger.catalogue import (
+    EVERYTHING,
+    MOST_LISTED,
+    NO_KEYS,
+    Address,
+    Count,
+    Groups,
+    Listed,
+    Page,
+    Story,
+)
 from headworks.ledger.dynamodb_listing import Listing
 from headworks.ledger.grouping import Grouping
 from headworks.ledger.layout import string
@@ -102,10 +112,16 @@ class DynamoDBCatalogue:
         read_all = self._read_all(_partitions(state, addresses), listing, most=most, asked={}, take=take)
         return grouping.groups(is_exact=read_all)
 
-    def find(self, name: str, addresses: Collection[Address]) -> list[Story]:
+    def find(
+        self, name: str, addresses: Collection[Address], *, keys: Mapping[Address, Collection[str]] = NO_KEYS
+    ) -> list[Story]:
         if not name:
             return []
-        by_key = [layout.identity(_list_of(address), name) for address in addresses]
+        by_key = [
+            layout.identity(_list_of(address), key)
+            for address in dict.fromkeys([*addresses, *keys])
+            for key in [*([name] if address in addresses else []), *keys.get(address, ())]
+        ]
         with asking(LEDGER):
             identities = list(dict.fromkeys([*by_key, *self._ids_of_message(name)]))
             return self._stories(identities)

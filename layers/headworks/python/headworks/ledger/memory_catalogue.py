@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
-from headworks.ledger.catalogue import EVERYTHING, MOST_LISTED, Address, Count, Groups, Listed, Page, Story
+from headworks.ledger.catalogue import (
+    EVERYTHING,
+    MOST_LISTED,
+    NO_KEYS,
+    Address,
+    Count,
+    Groups,
+    Listed,
+    Page,
+    Story,
+)
 from headworks.ledger.grouping import Grouping
 from headworks.ledger.ledger import State
 from headworks.ledger.paging import Order, Place
@@ -74,12 +84,16 @@ class MemoryCatalogue:
             grouping.add(item)
         return grouping.groups(is_exact=read_all)
 
-    def find(self, name: str, addresses: Collection[Address]) -> list[Story]:
+    def find(
+        self, name: str, addresses: Collection[Address], *, keys: Mapping[Address, Collection[str]] = NO_KEYS
+    ) -> list[Story]:
         return [
             self._story(address, key)
-            for address in addresses
+            for address in dict.fromkeys([*addresses, *keys])
             for key, item in self._ledger(address).items.items()
-            if key == name or (item.entry.message_id == name and self._is_found_by_id(address, key))
+            if (key == name and address in addresses)
+            or key in keys.get(address, ())
+            or (item.entry.message_id == name and self._is_found_by_id(address, key))
         ]
 
     def _everything(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, Server
 
 from administer.documents.problem import ProblemDetails
 from administer.documents.requests import ListingQuery
@@ -41,6 +41,8 @@ def describe(
         version=__version__,
         description=DESCRIPTION,
         openapi_version="3.1.0",
+        # Relative to where the document is: a deployment doesn't know what it is called from outside.
+        servers=[Server(url="..")],
         security_schemes={TOKEN: HTTPBearer(description="One of the tokens in the secret `AdminSecret`.")},
         security=[{TOKEN: []}],
     )

@@ -24,6 +24,7 @@ from headworks.ledger.catalogue import Address
 from headworks.ledger.ledger import Entry, Failure, Letter
 from headworks.ledger.memory import MemoryLedger
 from headworks.ledger.memory_catalogue import MemoryCatalogue
+from headworks.ledger.memory_dead_letters import MemoryDeadLetters
 from headworks.outcome import Reason
 from headworks.testing.deduplication import MemoryDeduplication
 from headworks.testing.secrets import MemorySecrets
@@ -31,7 +32,6 @@ from headworks.topology import Topology
 from headworks.webhooks import sources
 from headworks.webhooks.routes import Route
 from tests.functional.administer.fakes import (
-    FakeDeadLetters,
     FakeFinder,
     FakeOnDemand,
     FakePauses,
@@ -73,7 +73,9 @@ class Stand:
         ]
         self.ledgers = {address: MemoryLedger(clock) for address in addresses}
         self.catalogue = MemoryCatalogue(self.ledgers, clock)
-        self.dead_letters = {address: FakeDeadLetters(ledger) for address, ledger in self.ledgers.items()}
+        self.dead_letters = {
+            address: MemoryDeadLetters(ledger, clock) for address, ledger in self.ledgers.items()
+        }
         self.memories = {queue.name: MemoryDeduplication() for queue in self.topology.queues}
         self.statistics = FakeStatistics(self.topology)
         self.finder = FakeFinder()

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from headworks.errors import Unavailable
-from headworks.ledger.dead_letters import Taken
-from headworks.ledger.ledger import State
 from headworks.operations.control import (
     Changed,
     ConsumerStats,
@@ -173,27 +171,3 @@ class FakeReplays:
 
     def running(self):
         return [each for each in self.replays.values() if each.standing is Standing.RUNNING]
-
-
-class FakeDeadLetters:
-    """Edits and deletes in a ledger in memory."""
-
-    def __init__(self, ledger):
-        self._ledger = ledger
-        self.edited = []
-
-    def edit(self, key, letter, *, by):
-        item = self._ledger.items.get(key)
-        if item is not None and item.state is State.DEAD:
-            _, reason = self._ledger.letters[key]
-            self._ledger.letters[key] = (letter, reason)
-            self.edited.append((key, by))
-        return item and item.state
-
-    def take_away(self, key):
-        item = self._ledger.items.get(key)
-        if item is None or item.state not in (State.DEAD, State.WAITING):
-            return item and item.state
-        del self._ledger.items[key]
-        self._ledger.letters.pop(key)
-        return Taken(entry=item.entry, was=item.state)

@@ -49,7 +49,8 @@ def test_an_edited_dead_letter_keeps_all_but_its_payload(stand):
     assert answer.body["message"]["data"] == {"n": 2}
     before, after = json.loads(encode(message)), kept(stand)
     assert after == {**before, "data": {"n": 2}}
-    assert stand.dead_letters[ORDERS].edited == [("a", "ada@desk")]
+    assert answer.body["original"]["data"] == {"n": 1}
+    assert answer.body["edited"] == {"at": "2026-01-01T00:00:01Z", "by": "ada@desk"}
     assert stand.log.lines[-1][0] is Action.EDITED
 
 
@@ -169,7 +170,7 @@ def test_a_message_is_meant_by_its_id_before_a_key_that_looks_like_it(stand):
 
     edit(stand, {"data": {"n": 2}})
 
-    assert [key for key, _ in stand.dead_letters[ORDERS].edited] == ["a"]
+    assert list(stand.ledgers[ORDERS].edited) == ["a"]
 
 
 @pytest.mark.parametrize("operator", ["", "x" * 101, "a\x07b"])
@@ -180,7 +181,7 @@ def test_an_operators_name_is_printable_and_short(stand, operator):
 
     assert answer.status == 400
     assert "headworks-operator in the header" in answer.body["detail"]
-    assert stand.dead_letters[ORDERS].edited == []
+    assert stand.ledgers[ORDERS].edited == {}
 
 
 def test_an_operators_name_may_hold_a_comma(stand):
@@ -188,4 +189,4 @@ def test_an_operators_name_may_hold_a_comma(stand):
 
     edit(stand, {"data": {}}, headworks_operator="Lovelace, Ada")
 
-    assert stand.dead_letters[ORDERS].edited == [("a", "Lovelace, Ada")]
+    assert stand.ledgers[ORDERS].edited["a"].by == "Lovelace, Ada"

@@ -16,6 +16,7 @@ from headworks.clock import SystemClock
 from headworks.deduplication import DynamoDBAcceptances, DynamoDBDeduplication
 from headworks.ledger.dynamodb import DynamoDBLedger
 from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
+from headworks.ledger.dynamodb_dead_letters import DynamoDBDeadLetters
 from headworks.ledger.interventions import DynamoDBInterventions
 from headworks.operations.directory import ParameterDirectory
 from headworks.operations.flags import DynamoDBFlags
@@ -77,7 +78,7 @@ def producer(queue: Queue, log: Log, settings: Settings | None = None) -> Produc
         queue,
         _sender(queue, settings, log),
         log=log,
-        deduplication=_memory(settings, queue),
+        deduplication=memory(settings, queue),
         claim_check=claim_check(queue, settings),
         ledgers=[dynamodb_ledger(queue, consumer, settings) for consumer in queue.consumers],
     )
@@ -113,6 +114,12 @@ def finder(topology: Topology, settings: Settings) -> KeyedFinder:
 def claim_check(queue: Queue, settings: Settings) -> ClaimCheck:
     """The deployed bucket of large bodies."""
     return ClaimCheck(queue, clients.s3(), bucket=settings.claim_check_bucket)
+
+
+def dead_letters(topology: Topology, settings: Settings, address: Address) -> DynamoDBDeadLetters:
+    """A consumer's deployed dead letters, to be changed."""
+    queue = next(queue for queue in topology.queues if queue.name == address.queue)
+    return DynamoDBDeadLetters(queue, address.consumer, clients.dynamodb(), table=settings.ledger_table)
 
 
 def directory(settings: Settings) -> ParameterDirectory:
@@ -164,7 +171,7 @@ def purging(topology: Topology, settings: Settings, log: Log) -> DeployedPurging
         topology,
         sqs=clients.sqs(),
         directory=directory(settings),
-        memory=partial(_memory, settings),
+        memory=partial(memory, settings),
         interventions=partial(_interventions, topology, settings),
         clock=SystemClock(),
         log=log,
@@ -186,7 +193,8 @@ def statistics(topology: Topology, settings: Settings, log: Log) -> DeployedStat
     return DeployedStatistics(topology, sources, clock=clock, log=log)
 
 
-def _memory(settings: Settings, queue: Queue) -> DynamoDBDeduplication:
+def memory(settings: Settings, queue: Queue) -> DynamoDBDeduplication:
+    """What the deployed edge of a queue remembers."""
     return DynamoDBDeduplication(queue, clients.dynamodb(), table=settings.deduplication_table)
 
 

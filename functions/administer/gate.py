@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from administer.nesting import DEEPEST, is_too_deep
 from headworks.http_api import bad_request, read_request, require_bearer
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def _object(body: bytes) -> str:
         raise bad_request(f"The body isn't JSON: {error}.") from error
     if not isinstance(document, dict):
         raise bad_request(f"The body is a JSON {_kind(document)}; send an object.")
+    if is_too_deep(document):
+        raise bad_request(f"The body is nested deeper than {DEEPEST} levels.")
     return msgspec.json.encode(document).decode()
 
 

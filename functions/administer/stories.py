@@ -20,6 +20,7 @@ from administer.documents.messages import (
     Unread,
     header,
 )
+from administer.nesting import is_too_deep
 from headworks.errors import MissingObject, Undecodable
 from headworks.letters import open_letter
 from headworks.message import is_json
@@ -82,11 +83,14 @@ def _content(message: Opened[bytes]) -> Message:
         "traceparent": message.traceparent,
         "expires_at": message.expires_at,
     }
-    try:
-        if is_json(message.data_content_type):
-            return JsonMessage(**about, data=msgspec.json.decode(message.data))
-    except (ValueError, RecursionError):
-        pass  # it says that it is JSON, and isn't: its bytes are what it is
+    if is_json(message.data_content_type):
+        try:
+            data = msgspec.json.decode(message.data)
+        except (ValueError, RecursionError):
+            pass  # it says that it is JSON, and isn't: its bytes are what it is
+        else:
+            if not is_too_deep(data):
+                return JsonMessage(**about, data=data)
     return BinaryMessage(**about, data_base64=base64.b64encode(message.data).decode())
 
 

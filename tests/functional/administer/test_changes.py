@@ -84,6 +84,9 @@ def test_a_body_that_nobody_could_read_becomes_a_message_of_its_key(stand):
         (b"[]", "The body is a JSON array; send an object."),
         (b'{"data": NaN}', "The body isn't JSON"),
         (b"{" * 100_000, "The body isn't JSON"),
+        (b'{"data": %s%s}' % (b"[" * 100, b"]" * 100), "The body is nested deeper than 100 levels."),
+        (b'{"data": %s%s}' % (b"[" * 500, b"]" * 500), "The body is nested deeper than 100 levels."),
+        (b'{"data": %s}' % (b"1" * 4301), "The body isn't JSON"),
         (b"", "field required"),
     ],
 )

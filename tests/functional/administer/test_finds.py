@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ from headworks.ledger.catalogue import Address
 from headworks.operations.finding import Found, Received
 from tests.support.declarations import SECOND
 
+EVENT = '{"specversion":"1.0","id":"msg_a","source":"s","type":"t"'
 ORDERS = Address("orders", "fulfil_order")
 
 
@@ -106,6 +109,35 @@ def test_a_payload_that_isnt_json_is_told_in_base64(stand):
 
     assert (message["dataContentType"], message["dataBase64"]) == ("image/png", "AAEC")
     assert "data" not in message
+
+
+@pytest.mark.parametrize("levels", [99, 100, 101, 250, 300, 800])
+def test_a_payload_nested_however_deep_is_told(stand, levels):
+    data = "[" * levels + "]" * levels
+    stand.bury("a", body=f'{EVENT},"data":{data}}}')
+    stand.finder.known["a"] = Found(stories=stories(stand))
+
+    answer = stand.get("/messages/a")
+
+    assert answer.status == 200
+    message = answer.body["items"][0]["message"]
+    assert (
+        json.dumps(message["data"]) == data
+        if levels <= 100
+        else b64decode(message["dataBase64"]) == data.encode()
+    )
+
+
+@pytest.mark.parametrize(
+    "number", ["123456789012345678901234567890", "1" * 4300, "1" * 4301, "1e400", "-0.0"]
+)
+def test_a_number_however_large_is_told(stand, number):
+    stand.bury("a", body=f'{EVENT},"data":{number}}}')
+    stand.finder.known["a"] = Found(stories=stories(stand))
+
+    answer = stand.get("/messages/a")
+
+    assert answer.status == 200
 
 
 def test_messages_that_an_answer_has_no_room_for_are_left_out_and_said_to_be(stand):

@@ -10,8 +10,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from administer.openapi import describe
 from administer.operations import Operation
-from headworks.errors import excerpt
+from administer.operator import LONGEST_OPERATOR, OPERATOR_HEADER, UNNAMED
+from headworks.errors import LONGEST_EXCERPT, excerpt
 from headworks.http_api import Problem, bad_request
+from headworks.telemetry import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,11 +48,17 @@ class Administration:
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         self._troubles.log.begin(context)
         try:
-            request = self._gate.let_in(event)
-            self._check(request)
-            return self._resolver.resolve(request, context)
+            return self._answer(event, context)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever happens, the client gets an answer
             return self._troubles.tell(error, event)
+
+    def _answer(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        request = self._gate.let_in(event)
+        operation = self._asked_for(request)
+        answer = self._resolver.resolve(request, context)
+        if operation.changes_something:
+            self._record(operation, request, status=answer["statusCode"])
+        return answer
 
     def describe_itself(self) -> dict[str, Any]:
         """What this API is, as OpenAPI 3.1."""
@@ -61,8 +69,8 @@ class Administration:
         """The document that describes it."""
         return describe(self._resolver, self._operations, self._topology)
 
-    def _check(self, request: Mapping[str, Any]) -> None:
-        """Refuse what no operation is at, and names in the query string that mean nothing there.
+    def _asked_for(self, request: Mapping[str, Any]) -> Operation:
+        """The operation that is meant.  Raises `Problem`, also for names in the query string that mean nothing there.
 
         A filter with a slip in its name would else take everything.
         """
@@ -81,6 +89,17 @@ class Administration:
         if unknown := sorted(request["queryStringParameters"].keys() - operation.query):
             known = ", ".join(sorted(operation.query)) or "nothing"
             raise bad_request(f"{excerpt(unknown[0])} in the query means nothing here: it takes {known}.")
+        return operation
+
+    def _record(self, operation: Operation, request: Mapping[str, Any], *, status: int) -> None:
+        """Tell the log who has done what."""
+        self._troubles.log(
+            Action.ASKED,
+            operation=operation.id,
+            operator=request["headers"].get(OPERATOR_HEADER, UNNAMED)[:LONGEST_OPERATOR],
+            path=request["rawPath"][:LONGEST_EXCERPT],
+            status=status,
+        )
 
 
 def _nothing_at(path: str) -> Problem:

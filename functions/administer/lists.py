@@ -53,7 +53,7 @@ class Lists:
             State(query.state),
             addresses,
             only=query.meant(),
-            limit=max(1, min(query.limit, MOST_LISTED)),
+            limit=_limit(query),
             cursor=query.cursor,
         )
         return Listing(
@@ -69,7 +69,11 @@ class Lists:
         return Listing(
             items=[],
             cursor=None,
-            groups=[Group.of(each) for each in found.groups],
+            groups=[Group.of(each) for each in found.groups[: _limit(query)]],
             total=found.total.number,
             total_is_exact=found.total.is_exact,
         )
+
+
+def _limit(query: ListingQuery) -> int:
+    return max(1, min(query.limit, MOST_LISTED))

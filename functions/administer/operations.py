@@ -59,6 +59,11 @@ class Operation:
     done: tuple[HTTPStatus, ...] = (HTTPStatus.OK,)
     refused: tuple[HTTPStatus, ...] = ()
 
+    @property
+    def changes_something(self) -> bool:
+        """Whether it does more than to tell."""
+        return self.method != "GET"
+
     def add_to(self, resolver: APIGatewayHttpResolver) -> None:
         """Let a resolver route to it."""
         rule = self.path.replace("{", "<").replace("}", ">")

@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 from pydantic import AfterValidator
 
 UNNAMED = "admin api"
-LONGEST_NAME = 100
+LONGEST_OPERATOR = 100
+OPERATOR_HEADER = "headworks-operator"
 
 
 def _printable(name: str) -> str:
@@ -17,13 +18,12 @@ def _printable(name: str) -> str:
     return name
 
 
-# The header `Headworks-Operator`.
 Operator = Annotated[
     str,
     Header(
-        alias="headworks-operator",
+        alias=OPERATOR_HEADER,
         min_length=1,
-        max_length=LONGEST_NAME,
+        max_length=LONGEST_OPERATOR,
         description=f"Who asks, for the record; `{UNNAMED}` unless it is said.",
     ),
     AfterValidator(_printable),

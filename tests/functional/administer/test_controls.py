@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from headworks.ledger.catalogue import Address
+from headworks.telemetry import Action
 from tests.support.declarations import SECOND
 
 ORDERS = Address("orders", "fulfil_order")
@@ -28,6 +29,18 @@ def test_a_queue_is_paused_with_all_its_consumers_and_by_whom_and_why_is_on_reco
         ],
         "warnings": ["What arrives on facts stays there, and SQS deletes it 12 days after it was sent."],
     }
+
+
+def test_who_had_what_done_is_in_the_log_and_who_only_looked_isnt(stand):
+    stand.get("/queues")
+    post(stand, "/queues/orders/purge", {"confirm": "orders"}, headworks_operator="ada@desk")
+    post(stand, "/queues/orders/resume")
+
+    asked = [fields for action, fields in stand.log.lines if action is Action.ASKED]
+    assert [(each["operation"], each["operator"], each["path"], each["status"]) for each in asked] == [
+        ("purgeQueue", "ada@desk", "/admin/queues/orders/purge", 200),
+        ("resumeQueue", "admin api", "/admin/queues/orders/resume", 200),
+    ]
 
 
 def test_one_consumer_is_paused_and_resumed_alone(stand):

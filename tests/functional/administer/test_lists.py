@@ -112,6 +112,23 @@ def test_what_cant_be_listed_is_400_and_says_why(stand, query, detail):
         assert detail in answer.body["detail"]
 
 
+def test_equal_errors_are_grouped_the_largest_group_first_and_all_are_counted(stand):
+    for number in range(3):
+        stand.bury(f"a{number}", error=f"order {number} has no customer")
+    stand.bury("b", error="the stock is empty")
+
+    answer = stand.get("/queues/orders/messages?groups=true").body
+    largest = stand.get("/queues/orders/messages?groups=true&limit=1").body
+
+    assert (answer["items"], answer["cursor"], answer["total"], answer["totalIsExact"]) == ([], None, 4, True)
+    assert [(group["count"], group["error"]) for group in answer["groups"]] == [
+        (3, "order ... has no customer"),
+        (1, "the stock is empty"),
+    ]
+    assert answer["groups"][0]["example"]["key"] == "a2"
+    assert (largest["groups"], largest["total"]) == (answer["groups"][:1], 4)
+
+
 def test_what_is_retrying_is_listed_by_its_time(stand):
     stand.fail("late", due=20 * SECOND)
     stand.fail("soon", due=10 * SECOND)

@@ -39,6 +39,7 @@ class Action(StrEnum):
     PURGED = "purged"
     DELETED = "deleted"
     EDITED = "edited"
+    ASKED = "asked"
     STARTED = "started"
     DONE = "done"
     RETRY = "retry"

@@ -1,4 +1,4 @@
-"""Lambda entry point: sends messages whose wait is over back to their queues."""
+"""Lambda entry point: sends messages whose wait is over back to their queues, and carries replays on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from headworks.telemetry import PowertoolsLog
 from headworks.upkeep import WAKE_WAITING
 from pipeline import TOPOLOGY
 from wake_waiting.rounds import Rounds
-from wake_waiting.wakers import wakers
+from wake_waiting.wakers import replays, wakers
 
 log = PowertoolsLog(WAKE_WAITING.function)
+settings = Settings()
 
-handler = Rounds(wakers(TOPOLOGY, Settings(), log), log=log).go
+handler = Rounds(
+    wakers(TOPOLOGY, settings, log), replays=replays(TOPOLOGY, settings, log), log=log
+).go

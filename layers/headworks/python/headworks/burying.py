@@ -65,7 +65,7 @@ class Undertaker:
         try:
             message = message_in(delivery, self.queue)
         except Undecodable:
-            return None, Entry.unread(delivery.id, self.queue.name)
+            return None, Entry.unread(delivery.name, self.queue.name)
         return message, Entry.of(message)
 
     def _epitaph(self, delivery: Delivery, message: Message[bytes] | None) -> tuple[Reason, Failure | None]:

@@ -38,7 +38,7 @@ def write_letter(
     the same key.  A body that nobody could read is kept as it came.  Raises `Unavailable`.
     """
     if message is None:
-        name, body = delivery.id, delivery.body
+        name, body = delivery.name, delivery.body
     else:
         name, body = message.id, _body(claim_check, message, waits=waits)
     letter = Letter(body=body, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key)

@@ -93,7 +93,7 @@ class Processing:
         try:
             message = message_in(delivery, self._queue)
         except Undecodable as error:
-            unread = Entry.unread(delivery.id, self._queue.name)
+            unread = Entry.unread(delivery.name, self._queue.name)
             return self._bury_unrun(delivery, None, unread, Reason.UNDECODABLE, error)
         if message.is_expired(self._clock.now()):
             return self._bury_unrun(delivery, message, Entry.of(message), Reason.EXPIRED, None)
@@ -296,7 +296,7 @@ class Processing:
             action,
             queue=self._queue.name,
             consumer=self._consumer,
-            message_id=message.id if message else delivery.id,
+            message_id=message.id if message else delivery.name,
             max_attempts=self._queue.retry.max_attempts,
             receive_count=delivery.receive_count,
             traceparent=message.traceparent if message else None,
@@ -307,7 +307,7 @@ class Processing:
 def message_in(delivery: Delivery, queue: Queue) -> Message[bytes]:
     """The message that a delivery brings.  Raises `Undecodable`."""
     carrier = Carrier(
-        queue=queue.name, id=delivery.id, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key
+        queue=queue.name, id=delivery.name, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key
     )
     return decode(delivery.body, carrier=carrier, key_path=queue.key_path)
 

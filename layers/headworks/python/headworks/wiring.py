@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from headworks import clients
@@ -18,7 +18,8 @@ from headworks.ledger.dynamodb import DynamoDBLedger
 from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
 from headworks.ledger.dynamodb_dead_letters import DynamoDBDeadLetters
 from headworks.ledger.interventions import DynamoDBInterventions
-from headworks.operations.directory import ParameterDirectory
+from headworks.operations.directory import ParameterDirectory, place_of
+from headworks.operations.dynamodb_replay_store import DynamoDBReplayStore
 from headworks.operations.flags import DynamoDBFlags
 from headworks.operations.kept_back import KeptBack
 from headworks.operations.keyed_finder import KeyedFinder
@@ -27,6 +28,7 @@ from headworks.operations.metrics import CloudWatchMetrics
 from headworks.operations.on_demand import DeployedOnDemand
 from headworks.operations.pausing import DeployedPauses
 from headworks.operations.purging import DeployedPurging
+from headworks.operations.replaying import ReplayParts, StoredReplays
 from headworks.operations.statistics import DeployedStatistics, Sources
 from headworks.producer import Producer
 from headworks.settings import Settings
@@ -175,6 +177,47 @@ def purging(topology: Topology, settings: Settings, log: Log) -> DeployedPurging
         interventions=partial(_interventions, topology, settings),
         clock=SystemClock(),
         log=log,
+    )
+
+
+def replays(
+    topology: Topology,
+    settings: Settings,
+    log: Log,
+    *,
+    broker: Callable[[Address], Broker] | None = None,
+) -> StoredReplays:
+    """Who puts deployed dead letters back; on the queues that the directory names, unless told otherwise."""
+    queues = {queue.name: queue for queue in topology.queues}
+
+    def sending_to(address: Address) -> Broker:
+        place = place_of(directory(settings), address)
+        return SqsBroker(
+            queues[address.queue],
+            clients.sqs(),
+            url=place.url,
+            dead_letter_url=place.dead_letter_url,
+            log=log,
+        )
+
+    @cache
+    def dead_letters(address: Address) -> DynamoDBDeadLetters:
+        return DynamoDBDeadLetters(
+            queues[address.queue], address.consumer, clients.dynamodb(), table=settings.ledger_table
+        )
+
+    return StoredReplays(
+        ReplayParts(
+            topology=topology,
+            catalogue=catalogue(settings),
+            dead_letters=dead_letters,
+            broker=broker or cache(sending_to),
+            claim_check=lambda queue: claim_check(queue, settings),
+            store=DynamoDBReplayStore(clients.dynamodb(), table=settings.ledger_table),
+            clock=SystemClock(),
+            log=log,
+            pause=time.sleep,
+        )
     )
 
 

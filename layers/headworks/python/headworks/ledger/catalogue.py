@@ -7,18 +7,18 @@ consumer's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from headworks.errors import HeadworksError
 from headworks.ledger.ledger import State
+from headworks.outcome import Fault, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from datetime import datetime
 
     from headworks.ledger.ledger import Entry, Failure, Letter
-    from headworks.outcome import Fault, Reason
 
 MOST_LISTED = 1000
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from headworks.ledger.item import CLOCK_SLACK, Item, bounded
 from headworks.ledger.layout import milliseconds, number, seconds, string
 from headworks.ledger.ledger import MOST_AT_ONCE, Lease, State, Waiting
 from headworks.ledger.statements import completion, insertions
-from headworks.stores import asking, condition_met, write_together
+from headworks.stores import asking, condition_met, names_in, write_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 LEDGER = "the ledger"
 CALLS_AT_ONCE = 8
 
-_PLACEHOLDER = re.compile(r"#\w+")
 _START = (
     "SET #state = :running, #status = :in_progress, #owner = :owner, #in_progress_expiration = :ends, "
     "#attempt = #attempt + :one, #crashes = #crashes + :crashes, #listed = :listed, #listed_at = :listed_at "
@@ -396,7 +394,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
                 TableName=self.table_name,
                 Key={"id": string(identity)},
                 ConditionExpression=condition,
-                ExpressionAttributeNames=_names(condition),
+                ExpressionAttributeNames=names_in(condition),
                 ExpressionAttributeValues=dict(values),
             )
         except ClientError as error:
@@ -411,7 +409,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
                 Key={"id": string(identity)},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=_names(f"{expression} {condition}"),
+                ExpressionAttributeNames=names_in(f"{expression} {condition}"),
                 ExpressionAttributeValues=dict(values),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -446,8 +444,3 @@ class _Update:
             and item.owner == lease.owner
             and item.attempt == lease.attempt
         )
-
-
-def _names(expression: str) -> dict[str, str]:
-    """The attribute that each `#placeholder` stands for: its own name."""
-    return {placeholder: placeholder[1:] for placeholder in _PLACEHOLDER.findall(expression)}

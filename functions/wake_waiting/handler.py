@@ -12,6 +12,4 @@ from wake_waiting.wakers import replays, wakers
 log = PowertoolsLog(WAKE_WAITING.function)
 settings = Settings()
 
-handler = Rounds(
-    wakers(TOPOLOGY, settings, log), replays=replays(TOPOLOGY, settings, log), log=log
-).go
+handler = Rounds(wakers(TOPOLOGY, settings, log), replays=replays(TOPOLOGY, settings, log), log=log).go

@@ -28,7 +28,10 @@ class NotAllWoken(HeadworksError):
 
 
 class Rounds:
-    """Everybody's wakers, side by side, then the replays that go on: neither a failing nor a slow one holds up the others."""
+    """Everybody's wakers, side by side, then the replays that go on.
+
+    Neither a failing nor a slow one holds up the others.
+    """
 
     def __init__(self, wakers: Sequence[Waker], *, replays: Replays, log: Log) -> None:
         self._wakers = wakers
@@ -73,6 +76,6 @@ class Rounds:
             return
         turns = [(id_, self._pool.submit(self._replays.work, id_, remaining=remaining)) for id_ in running]
         for id_, turn in turns:
-            if (error := turn.exception()) is not None:
-                self._log(Action.TROUBLE, what="it stays for the next round", replay=id_, error=error)
-                yield f"the messages of {id_}", error
+            if (trouble := turn.exception()) is not None:
+                self._log(Action.TROUBLE, what="it stays for the next round", replay=id_, error=trouble)
+                yield f"the messages of {id_}", trouble

@@ -88,8 +88,9 @@ class ClaimCheckBucket(Construct):
         self._grant_looking(grantee)
 
     def grant_waiting(self, grantee: PipelineFunction, queues: Iterable[Queue]) -> None:
-        """Allow reading the bodies of what waits."""
+        """Allow reading the bodies of what waits, and of dead letters that are put back."""
         for queue in queues:
+            self._grant_objects(grantee, "s3:GetObject", f"{KEPT_PREFIX}{queue.name}/*")
             self._grant_objects(grantee, "s3:GetObject", f"{queue.waiting_prefix}{queue.name}/*")
         self._grant_looking(grantee)
 

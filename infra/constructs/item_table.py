@@ -102,3 +102,8 @@ class LedgerTable(ItemTable):
         self.grant_lists(grantee)
         self._grant(grantee, "dynamodb:Query", index=layout.FOUND_BY)
         self._grant(grantee, "dynamodb:BatchGetItem")
+
+    def grant_replays(self, grantee: iam.IGrantable) -> None:
+        """Allow finding dead letters and putting many of them back."""
+        self.grant_searches(grantee)
+        self._grant(grantee, "dynamodb:PartiQLUpdate")

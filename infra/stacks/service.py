@@ -174,7 +174,7 @@ class HeadworksService(Stack):
 
     def _wake_waiting(self) -> WakeWaitingFunction:
         function = self._upkeep(WakeWaitingFunction)
-        self._storage.ledger.grant_lists(function.function)
+        self._storage.ledger.grant_replays(function.function)
         self._storage.claim_check.grant_waiting(function, self._topology.queues)
         return function
 

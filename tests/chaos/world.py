@@ -17,9 +17,14 @@ from headworks.brokers.sqs import SqsBroker
 from headworks.burying import Undertaker
 from headworks.consumer import Consumer
 from headworks.errors import Reject, Retry, Unavailable
+from headworks.ledger.catalogue import Address
 from headworks.ledger.ledger import State
 from headworks.ledger.memory import MemoryLedger
+from headworks.ledger.memory_catalogue import MemoryCatalogue
+from headworks.ledger.memory_dead_letters import MemoryDeadLetters
 from headworks.message import encode, new_message
+from headworks.operations.replay_store import MemoryReplayStore
+from headworks.operations.replaying import ReplayParts, StoredReplays
 from headworks.payload import encode_payload
 from headworks.producer import Accepted as Answer
 from headworks.producer import Outgoing, Producer
@@ -36,9 +41,11 @@ from tests.chaos.dying import (
     BuryingBroker,
     BuryingLedger,
     DyingBroker,
+    DyingDeadLetters,
     DyingDeduplication,
     DyingLedger,
     DyingLog,
+    DyingReplayStore,
     Fate,
     Process,
 )
@@ -86,6 +93,7 @@ class World:
         self.random = Random(seed)  # noqa: S311 - to be repeatable is its purpose
         self.aws = SimulatedAws(seed=seed)
         self.ledger = MemoryLedger(self.aws.clock)
+        self.replay_store = MemoryReplayStore()
         self.memory = MemoryDeduplication()
         self.fate = Fate()
         self.books = Books(attempts=queue.retry.max_attempts, most_crashes=queue.max_crashes)
@@ -328,7 +336,26 @@ class World:
             clock=process.environment.clock,
             log=DyingLog(process),
         )
-        return Rounds([waker], log=DyingLog(process)).go
+        return Rounds([waker], replays=self._replays(process), log=DyingLog(process)).go
+
+    def _replays(self, process: Process) -> StoredReplays:
+        queue = self.declaration
+        address = Address(queue.name, queue.consumers[0])
+        return StoredReplays(
+            ReplayParts(
+                topology=Topology(queues=(queue,)),
+                catalogue=MemoryCatalogue({address: self.ledger}, process.environment.clock),
+                dead_letters=lambda _: DyingDeadLetters(
+                    process, MemoryDeadLetters(self.ledger, process.environment.clock)
+                ),
+                broker=lambda _: DyingBroker(process, self._sqs(process)),
+                claim_check=lambda _: None,
+                store=DyingReplayStore(process, self.replay_store),
+                clock=process.environment.clock,
+                log=DyingLog(process),
+                pause=lambda seconds: process.environment.clock.advance(timedelta(seconds=seconds)),
+            )
+        )
 
     def _undertaker(self, process: Process) -> Handler:
         queue, url = self.declaration, self.queue.dead_letter_queue.url

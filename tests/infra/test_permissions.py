@@ -88,16 +88,18 @@ def test_bury_crashed_may_empty_every_dead_letter_queue_and_keep_what_lay_there(
     assert allowed(synthesised, synthesised.stacks.service.bury_crashed.function) == expected
 
 
-def test_wake_waiting_may_list_the_ledger_and_send_to_every_consumers_own_queue(synthesised):
+def test_wake_waiting_may_search_the_ledger_and_send_to_every_consumers_own_queue(synthesised):
     storage = synthesised.stacks.storage
     expected = allow(
         *((SEND, parts.queue) for _, parts in synthesised.consumers()),
-        (ENTRIES, storage.ledger.table),
+        (ENTRIES | {"dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"}, storage.ledger.table),
         ({"s3:ListBucket"}, storage.claim_check.bucket),
     )
     for queue, _ in synthesised.consumers():
-        expected |= objects(storage, "s3:GetObject", f"{queue.waiting_prefix}{queue.name}/*")
-    expected |= {("dynamodb:Query", f"{Synthesised.id_of(storage.ledger.table)}/index/listed")}
+        for prefix in (queue.waiting_prefix, "kept/"):
+            expected |= objects(storage, "s3:GetObject", f"{prefix}{queue.name}/*")
+    ledger = Synthesised.id_of(storage.ledger.table)
+    expected |= {("dynamodb:Query", f"{ledger}/index/{index}") for index in ("listed", "found_by")}
 
     assert allowed(synthesised, synthesised.stacks.service.wake_waiting.function) == expected
 

@@ -81,7 +81,7 @@ class HeadworksService(Stack):
         self._tell_stores(consumer)
         self._storage.ledger.grant_leases(consumer.function)
         self._storage.claim_check.grant_check_out(consumer, queue)
-        self._let_send(consumer, self._named(queue.emits))
+        self._let_send(consumer, self._told_by(queue))
         if any(route.endpoint for route in self._topology.routes if route.queue == queue.name):
             self._lead_to_endpoints(consumer)
         service = ConsumerService(
@@ -167,9 +167,16 @@ class HeadworksService(Stack):
             parts.grant_send(function.function)
             self._storage.claim_check.grant_check_in(function, queue)
 
+    def _told_by(self, queue: Queue) -> list[Queue]:
+        """The queues that a queue's consumers send to: what they emit, and what they tell of dead letters."""
+        targets = [*self._named(queue.emits), *([queue.announces_dead_to] if queue.announces_dead_to else [])]
+        return list(dict.fromkeys(targets))
+
     def _bury_crashed(self) -> BuryCrashedFunction:
         function = self._upkeep(BuryCrashedFunction)
         self._storage.claim_check.grant_keep(function)
+        targets = [queue.announces_dead_to for queue in self._topology.queues if queue.announces_dead_to]
+        self._let_send(function, list(dict.fromkeys(targets)))
         return function
 
     def _wake_waiting(self) -> WakeWaitingFunction:

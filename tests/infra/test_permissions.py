@@ -35,7 +35,7 @@ def test_a_consumer_may_take_from_its_own_queue_keep_its_ledger_and_send_where_i
         expected |= objects(storage, "s3:GetObject", f"*/{queue.name}/*")
         expected |= objects(storage, "s3:PutObject", f"kept/{queue.name}/*")
         expected |= objects(storage, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
-        expected |= sending(synthesised, synthesised.queues(queue.emits)) | tables(synthesised, parts.name)
+        expected |= sending(synthesised, synthesised.told_by(queue)) | tables(synthesised, parts.name)
         if any(route.endpoint for route in topology.routes if route.queue == queue.name):
             expected |= allow(*((READ_SECRET, each.secret) for each in storage.endpoint_secrets.values()))
 
@@ -84,6 +84,7 @@ def test_bury_crashed_may_empty_every_dead_letter_queue_and_keep_what_lay_there(
         ({"s3:ListBucket"}, storage.claim_check.bucket),
     )
     expected |= objects(storage, "s3:GetObject", "*") | objects(storage, "s3:PutObject", "kept/*")
+    expected |= sending(synthesised, synthesised.told_of_the_dead())
 
     assert allowed(synthesised, synthesised.stacks.service.bury_crashed.function) == expected
 

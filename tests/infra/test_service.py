@@ -91,7 +91,7 @@ def test_a_consumer_is_told_what_it_needs_and_nothing_else(synthesised):
     topology = synthesised.topology
     for queue, parts in synthesised.consumers():
         expected = FOR_EVERY_FUNCTION | STORES | own_variables(queue, parts.name)
-        expected |= for_sending(synthesised.queues(queue.emits))
+        expected |= for_sending(synthesised.told_by(queue))
         expected |= {table.variable for table in topology.tables if parts.name in table.functions}
         if leads_to_endpoints(topology, queue):
             expected |= {endpoint.secret_variable for endpoint in topology.endpoints}
@@ -128,7 +128,8 @@ def test_every_dead_letter_queue_is_emptied_in_small_batches_that_fail_in_part(s
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": BURY_CRASHED.max_concurrency}
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert synthesised.properties(function)["Timeout"] == BURY_CRASHED.timeout.total_seconds()
-    assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | {
+    told = for_sending(synthesised.told_of_the_dead())
+    assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | told | {
         queue.dead_letter_url_variable(parts.name) for queue, parts in synthesised.consumers()
     }
 

@@ -30,6 +30,7 @@ from headworks.telemetry import Action
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from headworks.announcements import Announcer
     from headworks.brokers.broker import Delivery
     from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
@@ -78,6 +79,7 @@ class Processing:
         clock: Clock,
         log: Log,
         version: str = "",
+        announcer: Announcer | None = None,
     ) -> None:
         self._queue = queue
         self._consumer = consumer
@@ -87,6 +89,7 @@ class Processing:
         self._clock = clock
         self._log = log
         self._version = version
+        self._announcer = announcer
 
     def open(self, delivery: Delivery) -> Opened | Settled:
         """Read a delivery.  One that can't be read, or came too late, is dead and was never run."""
@@ -104,6 +107,8 @@ class Processing:
         match answer:
             case Closed(state=State.COMPLETED):
                 return self.end(opened, outcome.Done(duplicate=True))
+            case Closed(state=State.DEAD):
+                return self._still_dead(opened)
             case Closed(state=state):
                 # Its item holds the message: this copy of it has nothing left to do.
                 return self.end(opened, outcome.Done(duplicate=True), why=f"it is {state}")
@@ -111,6 +116,14 @@ class Processing:
                 wait = min(max(until - self._clock.now(), timedelta(seconds=1)), LONGEST_DEFERRAL)
                 return self.end(opened, outcome.Defer(after=wait, why=why))
         return self.defer(opened, "the ledger failed this key alone")
+
+    def _still_dead(self, opened: Opened) -> Settled:
+        """A copy of a dead letter: it is told of again, for whoever has buried it may have died before that."""
+        try:
+            self._announce(opened.entry)
+        except Unavailable as error:
+            return self.defer(opened, str(error))
+        return self.end(opened, outcome.Done(duplicate=True), why=f"it is {State.DEAD}")
 
     def defer(self, opened: Opened, why: str, *, after: timedelta | None = None) -> Settled:
         """Not now, and not an attempt."""
@@ -166,6 +179,8 @@ class Processing:
             buried = self._ledger.bury(
                 opened.entry, letter, reason=Reason.CRASHED, failure=None, holder=suspect
             )
+            if buried is State.DEAD:
+                self._announce(opened.entry)
         except Unavailable as error:
             return self.defer(opened, str(error))
         if buried is not State.DEAD:
@@ -193,7 +208,9 @@ class Processing:
             case outcome.Dead(reason=reason):
                 letter = self._letter(ended.opened.delivery, ended.opened.message)
                 state = self._ledger.bury(lease.entry, letter, reason=reason, failure=failure, holder=lease)
-                return ended.verdict if state is State.DEAD else self._too_late(ended)
+                if state is not State.DEAD:
+                    return self._too_late(ended)
+                self._announce(lease.entry)
         return ended.verdict
 
     def _too_late(self, ended: Ended) -> Outcome:
@@ -213,6 +230,8 @@ class Processing:
         try:
             letter = self._letter(delivery, message)
             state = self._ledger.bury(entry, letter, reason=reason, failure=failure)
+            if state is State.DEAD:
+                self._announce(entry)
         except Unavailable as trouble:
             wait = deferral(delivery.receive_count)
             return self._settled(delivery, message, outcome.Defer(after=wait, why=str(trouble)))
@@ -220,6 +239,10 @@ class Processing:
             # A copy of it was in time: completed, or at work now.
             return self._settled(delivery, message, outcome.Done(duplicate=True))
         return self._settled(delivery, message, outcome.Dead(reason=reason, error=error))
+
+    def _announce(self, entry: Entry) -> None:
+        if self._announcer is not None:
+            self._announcer.announce(entry)
 
     def _letter(self, delivery: Delivery, message: Message[bytes] | None, *, waits: bool = False) -> Letter:
         return write_letter(self._claim_check, delivery, message, waits=waits)

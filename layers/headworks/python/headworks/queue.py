@@ -49,8 +49,10 @@ class Queue:
     `payload` is the type that a message's data must be: a dataclass, a msgspec Struct, a
     pydantic model, `bytes` or `typing.Any`.  `consumers` name the function packages that
     take the messages; each gets every one of them, with retries and dead letters of its
-    own.  `emits` names the queues that they send to.  Only the pipeline's own routes, edges
-    and functions send to an `internal` queue: the producer API refuses it.  `timeout` is the
+    own.  `emits` names the queues that they send to, and of each new dead letter of theirs
+    the queue `announces_dead_to` gets a message (`headworks.announcements.Announcement`).
+    Only the pipeline's own routes, edges and functions send to an `internal` queue: the
+    producer API refuses it.  `timeout` is the
     time that one run of the handler may take; `concurrency` is how many records of a batch run at once in one
     function, and `max_concurrency` how many functions run at once.  `key_path` names the
     field of a plain JSON body (a dotted path) that is its idempotency key;
@@ -64,6 +66,7 @@ class Queue:
     payload: Any
     consumers: tuple[str, ...]
     emits: tuple[str, ...] = ()
+    announces_dead_to: Queue | None = None
     internal: bool = False
     transport: Literal["sqs", "redis"] = "sqs"
     fifo: bool = False
@@ -197,6 +200,11 @@ def _check_names(queue: Queue) -> None:
         raise InvalidQueue(f"{queue.name}: no consumer is declared, so nobody would take its messages")
     if len(set(queue.consumers)) != len(queue.consumers):
         raise InvalidQueue(f"{queue.name}: a consumer is declared twice")
+    target = queue.announces_dead_to
+    if target is not None and target.fifo:
+        raise InvalidQueue(
+            f"{queue.name}: dead letters have no ordering key to be announced under, and {target.name} is ordered"
+        )
     if queue.transport == "redis":
         raise InvalidQueue(f"{queue.name}: the transport redis isn't built yet; declare sqs")
 

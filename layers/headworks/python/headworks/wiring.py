@@ -9,11 +9,13 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from headworks import clients
+from headworks.announcements import Announcer
 from headworks.brokers.sns import SnsBroker
 from headworks.brokers.sqs import SqsBroker
 from headworks.claim_check import ClaimCheck
 from headworks.clock import SystemClock
 from headworks.deduplication import DynamoDBAcceptances, DynamoDBDeduplication
+from headworks.ledger.catalogue import Address
 from headworks.ledger.dynamodb import DynamoDBLedger
 from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
 from headworks.ledger.dynamodb_dead_letters import DynamoDBDeadLetters
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headworks.brokers.broker import Broker, Sender
-    from headworks.ledger.catalogue import Address
     from headworks.ledger.ledger import Ledger
     from headworks.queue import Queue
     from headworks.telemetry import Counts, Log
@@ -55,6 +56,7 @@ class ConsumerParts:
     counts: Counts
     claim_check: ClaimCheck | None = None
     version: str = ""
+    announcer: Announcer | None = None
     exit_process: Callable[[int], object] = os._exit
     pause: Callable[[float], None] = time.sleep
 
@@ -70,6 +72,7 @@ def consumer_parts(queue: Queue, consumer: str, settings: Settings | None = None
         counts=powertools_counts(queue.name, consumer),
         claim_check=claim_check(queue, settings),
         version=settings.function_version,
+        announcer=announcer(queue, consumer, settings, log),
     )
 
 
@@ -83,6 +86,17 @@ def producer(queue: Queue, log: Log, settings: Settings | None = None) -> Produc
         deduplication=memory(settings, queue),
         claim_check=claim_check(queue, settings),
         ledgers=[dynamodb_ledger(queue, consumer, settings) for consumer in queue.consumers],
+    )
+
+
+def announcer(queue: Queue, consumer: str, settings: Settings, log: Log) -> Announcer | None:
+    """Who tells of a consumer's dead letters, if its queue wants that."""
+    if queue.announces_dead_to is None:
+        return None
+    return Announcer(
+        address=Address(queue.name, consumer),
+        catalogue=catalogue(settings),
+        producer=producer(queue.announces_dead_to, log, settings),
     )
 
 

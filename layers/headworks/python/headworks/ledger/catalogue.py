@@ -198,3 +198,6 @@ class Catalogue(Protocol):
 
         `keys` are others that may be meant, by consumer: they are read together with it.
         """
+
+    def item(self, address: Address, key: str) -> Listed | None:
+        """A consumer's item of a key, as it is now: lists may lag behind."""

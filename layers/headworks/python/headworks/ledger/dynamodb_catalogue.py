@@ -126,6 +126,12 @@ class DynamoDBCatalogue:
             identities = list(dict.fromkeys([*by_key, *self._ids_of_message(name)]))
             return self._stories(identities)
 
+    def item(self, address: Address, key: str) -> Listed | None:
+        name = {"id": string(layout.identity(_list_of(address), key))}
+        with asking(LEDGER):
+            found = self._client.get_item(TableName=self._table, Key=name, ConsistentRead=True).get("Item")
+        return read_listed(found, address, self._clock.now()) if found and "state" in found else None
+
     def _stories(self, identities: Sequence[str]) -> list[Story]:
         wanted = [
             each

@@ -96,6 +96,9 @@ class MemoryCatalogue:
             or (item.entry.message_id == name and self._is_found_by_id(address, key))
         ]
 
+    def item(self, address: Address, key: str) -> Listed | None:
+        return self._listed(address, key) if key in self._ledger(address).items else None
+
     def _everything(
         self, state: State, addresses: Collection[Address], only: Filter, most: int
     ) -> tuple[list[Listed], bool]:

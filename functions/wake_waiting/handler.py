@@ -6,10 +6,17 @@ from headworks.settings import Settings
 from headworks.telemetry import PowertoolsLog
 from headworks.upkeep import WAKE_WAITING
 from pipeline import TOPOLOGY
+from wake_waiting.pauses import pauses
 from wake_waiting.rounds import Rounds
 from wake_waiting.wakers import replays, wakers
 
 log = PowertoolsLog(WAKE_WAITING.function)
 settings = Settings()
 
-handler = Rounds(wakers(TOPOLOGY, settings, log), replays=replays(TOPOLOGY, settings, log), log=log).go
+rounds = Rounds(
+    wakers(TOPOLOGY, settings, log),
+    replays=replays(TOPOLOGY, settings, log),
+    beside=[pauses(TOPOLOGY, settings)],
+    log=log,
+)
+handler = rounds.go

@@ -1,16 +1,17 @@
-"""Going round all consumers' waiting messages, and the replays that go on."""
+"""Going round all that is to be done each minute: everybody's waiting messages, pauses, the replays that go on."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from headworks.errors import HeadworksError, Unavailable
 from headworks.telemetry import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -24,17 +25,30 @@ SIDE_BY_SIDE = 8
 
 
 class NotAllWoken(HeadworksError):
-    """Messages of some consumers, or some replays, stay until the next round."""
+    """Something stays until the next round: messages of some consumers, some replays, or another part of it."""
+
+
+class Part(Protocol):
+    """A part of each round beside waking; `name` says what stays where it fails."""
+
+    @property
+    def name(self) -> str: ...
+
+    def go(self, *, remaining: Callable[[], timedelta]) -> object:
+        """Do it, for as long as time remains."""
 
 
 class Rounds:
-    """Everybody's wakers, side by side, then the replays that go on.
+    """Everybody's wakers and the parts `beside` them, side by side, then the replays that go on.
 
     Neither a failing nor a slow one holds up the others.
     """
 
-    def __init__(self, wakers: Sequence[Waker], *, replays: Replays, log: Log) -> None:
+    def __init__(
+        self, wakers: Sequence[Waker], *, replays: Replays, beside: Sequence[Part] = (), log: Log
+    ) -> None:
         self._wakers = wakers
+        self._beside = beside
         self._replays = replays
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="rounds")
         self._log = log
@@ -49,7 +63,8 @@ class Rounds:
         def remaining() -> timedelta:
             return timedelta(milliseconds=context.get_remaining_time_in_millis())
 
-        failures = [*self._wake(remaining), *self._replay(remaining)]
+        parts = [(part, self._pool.submit(part.go, remaining=remaining)) for part in self._beside]
+        failures = [*self._wake(remaining), *self._failed(parts), *self._replay(remaining)]
         if failures:
             names = ", ".join(name for name, _ in failures)
             raise NotAllWoken(f"{names} stay for the next round") from failures[0][1]
@@ -66,6 +81,12 @@ class Rounds:
                     error=error,
                 )
                 yield f"the waiting messages of {waker.queue.name}/{waker.consumer}", error
+
+    def _failed(self, turns: Sequence[tuple[Part, Future[object]]]) -> Iterator[Failed]:
+        for part, turn in turns:
+            if (error := turn.exception()) is not None:
+                self._log(Action.TROUBLE, what=f"{part.name} stay for the next round", error=error)
+                yield part.name, error
 
     def _replay(self, remaining: Callable[[], timedelta]) -> Iterator[Failed]:
         try:

@@ -107,3 +107,7 @@ class LedgerTable(ItemTable):
         """Allow finding dead letters and putting many of them back."""
         self.grant_searches(grantee)
         self._grant(grantee, "dynamodb:PartiQLUpdate")
+
+    def grant_flags(self, grantee: iam.IGrantable) -> None:
+        """Allow reading what is paused, all of it at once."""
+        self._grant(grantee, "dynamodb:BatchGetItem")

@@ -133,7 +133,8 @@ class HeadworksService(Stack):
         return handler
 
     def _let_in_webhooks(self, handler: PipelineFunction) -> None:
-        """Verify every source, send to whatever a route leads to, and keep what can't be routed."""
+        """Verify every source, send to whatever a route leads to, and keep what can't be routed, or is paused."""
+        self._storage.ledger.grant_flags(handler.function)
         for source in self._topology.sources:
             secret = self._storage.source_secrets[source.name].secret
             handler.tell(source.secret_variable, secret.secret_arn)

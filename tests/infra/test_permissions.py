@@ -46,6 +46,7 @@ def test_an_edge_of_webhooks_may_read_sources_secrets_and_send_where_routes_lead
     storage, topology = synthesised.stacks.storage, synthesised.topology
     routed = {queue.name for queue in topology.routed_queues}
     expected = allow(
+        ({"dynamodb:BatchGetItem"}, storage.ledger.table),
         *((READ_SECRET, each.secret) for each in storage.source_secrets.values()),
         *(
             (SEND, parts.dead_letter_queue)

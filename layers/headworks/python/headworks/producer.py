@@ -17,7 +17,7 @@ from headworks.ledger.ledger import Entry
 from headworks.letters import letter_to_wait
 from headworks.message import JSON_TYPE, new_message
 from headworks.payload import encode_payload
-from headworks.queue import LONGEST_DELAY
+from headworks.queue import KEPT_BACK, LONGEST_DELAY
 from headworks.telemetry import Action
 
 if TYPE_CHECKING:
@@ -104,27 +104,29 @@ class Producer:
         """Where messages go."""
         return self._queue
 
-    def send(self, outgoing: Outgoing, *, delay: timedelta = NO_DELAY) -> Accepted:
+    def send(self, outgoing: Outgoing, *, delay: timedelta = NO_DELAY, kept_back: bool = False) -> Accepted:
         """Send one message; return when it is durable.
 
         Raises `InvalidMessage` for one that can't be sent as asked, `Unavailable` when the
         transport doesn't take it.
         """
-        [answer] = self.send_batch([outgoing], delay=delay)
+        [answer] = self.send_batch([outgoing], delay=delay, kept_back=kept_back)
         if isinstance(answer, Unavailable):
             raise answer
         return answer
 
     def send_batch(
-        self, outgoings: Sequence[Outgoing], *, delay: timedelta = NO_DELAY
+        self, outgoings: Sequence[Outgoing], *, delay: timedelta = NO_DELAY, kept_back: bool = False
     ) -> list[Accepted | Unavailable]:
         """Send several; one answer each, in the order of the input.
 
         Raises `InvalidMessage`, before anything is sent, if any of them can't be sent as asked.
         Of equal keys in one batch the first is sent, the others are its duplicates.
-        `delay` is at most a year.
+        `delay` is at most a year.  What is `kept_back` is accepted like any other, and waits in the
+        ledgers until somebody lets it go (`headworks.operations.kept_back`).
         """
-        self._check_delay(delay)
+        hold = KEPT_BACK if kept_back else delay if self._is_held(delay) else None
+        self._check_delay(delay, hold)
         candidates = [self._candidate(outgoing, delay) for outgoing in outgoings]
         known = self._look_up({each.key for each in candidates if each.key is not None})
         now = self._clock.now()
@@ -137,7 +139,7 @@ class Producer:
                 answers[index] = self._duplicate(candidate, remembered.message_id)
             elif candidate.key is None or first_with.setdefault(candidate.key, index) == index:
                 fresh[index] = _next_epoch(candidate, remembered)
-        answers |= self._send(fresh, delay, now)
+        answers |= self._send(fresh, delay, hold, now)
         for index, candidate in enumerate(candidates):
             if index not in answers:
                 answers[index] = self._as_first(candidate, answers[first_with[str(candidate.key)]])
@@ -206,7 +208,7 @@ class Producer:
         return due + self._queue.expires_after
 
     def _send(
-        self, fresh: Mapping[int, _Candidate], delay: timedelta, now: datetime
+        self, fresh: Mapping[int, _Candidate], delay: timedelta, hold: timedelta | None, now: datetime
     ) -> dict[int, Accepted | Unavailable]:
         answers: dict[int, Accepted | Unavailable] = {}
         ready: dict[int, Message[bytes]] = {}
@@ -216,27 +218,27 @@ class Producer:
             except Unavailable as error:
                 self._tell(Action.NOT_QUEUED, candidate.message, error=error)
                 answers[index] = error
-        held = self._is_held(delay)
         messages = list(ready.values())
-        sent = self._hold(messages, now + delay) if held else self._broker.send(messages, delay=delay)
+        sent = self._broker.send(messages, delay=delay) if hold is None else self._hold(messages, now + hold)
+        action = Action.KEPT_BACK if hold == KEPT_BACK else Action.QUEUED
         for (index, message), each in zip(ready.items(), sent, strict=True):
             if each.error is None:
                 answers[index] = Accepted(message_id=message.id)
-                self._tell(Action.QUEUED, message, delay_seconds=int(delay.total_seconds()) or None)
+                self._tell(action, message, delay_seconds=int(delay.total_seconds()) or None)
             else:
                 answers[index] = Unavailable(f"the queue {self._queue.name}", each.error)
                 self._tell(Action.NOT_QUEUED, message, error_message=each.error)
         self._remember(fresh, answers, now, delay)
         return answers
 
-    def _check_delay(self, delay: timedelta) -> None:
+    def _check_delay(self, delay: timedelta, hold: timedelta | None) -> None:
         if not NO_DELAY <= delay <= LONGEST_DELAY:
             raise InvalidMessage(
                 f"{self._queue.name}: a delay of {delay} is outside 0 to {LONGEST_DELAY.days} days"
             )
-        if self._is_held(delay) and not self._ledgers:
+        if hold is not None and not self._ledgers:
             raise InvalidMessage(
-                f"{self._queue.name}: a delay of {delay} needs a ledger to wait in, and this producer has none"
+                f"{self._queue.name}: a delay of {hold} needs a ledger to wait in, and this producer has none"
             )
 
     def _is_held(self, delay: timedelta) -> bool:

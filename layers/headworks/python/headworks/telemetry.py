@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
 
 NAMESPACE = "Headworks"
+# Metrics that alarms go by: 1 while a consumer or a source is paused; and whether a consumer's old messages
+# are no trouble, told every minute, for an alarm's arithmetic makes nothing of a metric that nobody publishes.
+PAUSED = "Paused"
+EXCUSED = "Excused"
 LONGEST_ERROR = 1000
 # The attribute of a log record that holds an action's fields.
 FIELDS = "headworks_fields"
@@ -66,6 +70,13 @@ class Counts(Protocol):
 
     def __call__(self, outcomes: Mapping[str, int], durations_ms: Sequence[float]) -> None:
         """Publish what one batch came to: outcomes by name, and how long each handler ran."""
+
+
+class Gauge(Protocol):
+    """Where it is told how things stand."""
+
+    def __call__(self, values: Mapping[str, float], *, service: str | None = None, **dimensions: str) -> None:
+        """Publish values by name, of what the dimensions name; `service` is the consumer, or the function itself."""
 
 
 _LEVELS = {
@@ -146,3 +157,15 @@ def powertools_counts(queue: str, consumer: str) -> Counts:
         ).flush_metrics()
 
     return publish
+
+
+def powertools_gauge(values: Mapping[str, float], *, service: str | None = None, **dimensions: str) -> None:
+    """How things stand, as metrics in the embedded format, by the dimensions that name what they are of."""
+    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+    AmazonCloudWatchEMFProvider(
+        namespace=NAMESPACE,
+        service=service,
+        metric_set={name: {"Unit": "None", "Value": [value]} for name, value in values.items()},
+        dimension_set=dimensions,
+    ).flush_metrics()

@@ -31,6 +31,7 @@ from headworks.operations.on_demand import DeployedOnDemand
 from headworks.operations.pausing import DeployedPauses
 from headworks.operations.purging import DeployedPurging
 from headworks.operations.replaying import ReplayParts, StoredReplays
+from headworks.operations.resuming import Resuming
 from headworks.operations.statistics import DeployedStatistics, Sources
 from headworks.producer import Producer
 from headworks.settings import Settings
@@ -158,13 +159,18 @@ def kept_back(topology: Topology, settings: Settings) -> KeptBack:
     )
 
 
+def resuming(topology: Topology, settings: Settings) -> Resuming:
+    """Who lets go what resumed sources sent."""
+    return Resuming(flags(settings), kept_back(topology, settings), clock=SystemClock())
+
+
 def pauses(topology: Topology, settings: Settings, log: Log) -> DeployedPauses:
     """Who pauses what is deployed."""
     return DeployedPauses(
         topology,
         flags=flags(settings),
         mappings=LambdaMappings(clients.lambda_(), directory(settings)),
-        kept_back=kept_back(topology, settings),
+        resuming=resuming(topology, settings),
         clock=SystemClock(),
         log=log,
     )

@@ -27,6 +27,8 @@ FLAGS = "the record of pauses"
 # BatchGetItem's own limit.
 MOST_READS = 100
 ROUNDS = 3
+# How long after its end nobody is alarmed about old messages.
+EXCUSED_FOR = timedelta(minutes=30)
 # How long after its end a pause is remembered.
 REMEMBERED_FOR = timedelta(days=1)
 
@@ -51,6 +53,10 @@ class Flag:
     def is_up(self) -> bool:
         """Whether it is paused now."""
         return self.phase is Phase.PAUSED
+
+    def excuses(self, now: datetime) -> bool:
+        """Whether messages are old for its sake: it is paused, or what lay there meanwhile is being worked off."""
+        return self.is_up or (self.resumed_at is not None and now < self.resumed_at + EXCUSED_FOR)
 
 
 def of_consumer(address: Address) -> str:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from headworks.clock import Clock
     from headworks.operations.flags import Flag, Flags
-    from headworks.operations.kept_back import KeptBack
     from headworks.operations.mappings import Mappings, MappingState
+    from headworks.operations.resuming import Resuming
     from headworks.telemetry import Log
     from headworks.topology import Topology
 
@@ -26,8 +26,6 @@ T = TypeVar("T")
 SIDE_BY_SIDE = 8
 # Who resumes a source sends a part of what was kept back; the rest is sent every minute.
 FIRST_PART = timedelta(seconds=8)
-# A function may believe that a source is paused for a while yet, and keep an event back after that.
-STRAGGLERS = timedelta(minutes=2)
 # On record where a mapping was disabled by other means.
 SOMEBODY = "AWS"
 
@@ -44,14 +42,14 @@ class DeployedPauses:
         *,
         flags: Flags,
         mappings: Mappings,
-        kept_back: KeptBack,
+        resuming: Resuming,
         clock: Clock,
         log: Log,
     ) -> None:
         self._topology = topology
         self._flags = flags
         self._mappings = mappings
-        self._kept_back = kept_back
+        self._resuming = resuming
         self._clock = clock
         self._log = log
         self._calls = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="pauses")
@@ -72,18 +70,9 @@ class DeployedPauses:
     def resume_source(self, source: str) -> Changed:
         changed = self._flags.take_down(of_source(source), phase=Phase.RESUMING, at=self._clock.now())
         self._log(Action.RESUMED, source=source)
-        self.go_on(source, remaining=self._until(self._clock.now() + FIRST_PART))
-        return Changed(source=source, changed=changed)
-
-    def go_on(self, source: str, *, remaining: Callable[[], timedelta]) -> None:
-        """Let go what a resumed source had sent; it is resumed for good when nothing is left that could be kept back."""
         flag = self._flags.read([of_source(source)]).get(of_source(source))
-        if flag is None or flag.phase is not Phase.RESUMING or flag.resumed_at is None:
-            return
-        looked_at = self._clock.now()
-        nothing_left = self._kept_back.let_go(source, remaining=remaining)
-        if nothing_left and looked_at >= flag.resumed_at + STRAGGLERS:
-            self._flags.finish(of_source(source), resumed_at=flag.resumed_at)
+        self._resuming.go_on(source, flag, remaining=self._until(self._clock.now() + FIRST_PART))
+        return Changed(source=source, changed=changed)
 
     def of_consumers(self) -> dict[Address, Pause]:
         addresses = [

@@ -12,6 +12,7 @@ from administer.finds import Finds
 from administer.gate import Gate
 from administer.lists import Lists
 from administer.overviews import Overviews
+from administer.replaying import Replaying
 from administer.troubles import Troubles
 from headworks import clients
 from headworks.clock import SystemClock
@@ -28,6 +29,7 @@ from headworks.wiring import (
     on_demand,
     pauses,
     purging,
+    replays,
     statistics,
 )
 from pipeline import TOPOLOGY
@@ -58,6 +60,8 @@ controls = Controls(
     clock=clock,
 )
 
+replaying = Replaying(topology=TOPOLOGY, replays=replays(TOPOLOGY, settings, log), clock=clock)
+
 handler = Administration(
     [
         *routes.of_overviews(overviews),
@@ -65,6 +69,7 @@ handler = Administration(
         *routes.of_finds(finds),
         *routes.of_changes(changes),
         *routes.of_controls(controls),
+        *routes.of_replays(replaying),
     ],
     topology=TOPOLOGY,
     gate=Gate(tokens=lambda: secrets.get(settings.admin_secret)),

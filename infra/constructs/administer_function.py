@@ -23,7 +23,7 @@ DEPENDENCIES = "admin"
 
 
 class AdministerFunction(PipelineFunction):
-    """Told where every consumer's queue is, and the only one that knows the operators' tokens."""
+    """May send to every consumer's queue, and is the only one that knows the operators' tokens."""
 
     def __init__(
         self,
@@ -45,10 +45,7 @@ class AdministerFunction(PipelineFunction):
         self.function.add_layers(layers.of_group(DEPENDENCIES))
         self.tell(settings.ADMIN_SECRET, secret.secret.secret_arn)
         secret.secret.grant_read(self.function)
+        # Where they are it reads in the directory: an environment has no room for all their URLs.
         for queue in queues:
-            for name, consumer in queue.consumers.items():
-                self.tell(queue.declaration.url_variable(name), consumer.queue.queue_url)
-                self.tell(
-                    queue.declaration.dead_letter_url_variable(name), consumer.dead_letter_queue.queue_url
-                )
+            for consumer in queue.consumers.values():
                 consumer.queue.grant_send_messages(self.function)

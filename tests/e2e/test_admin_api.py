@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 import schemathesis
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
 from pipeline import TOPOLOGY
+from tests.e2e.pipeline import eventually
 from tests.support.described import KEPT
 
 pytestmark = pytest.mark.e2e
@@ -109,6 +111,9 @@ def test_a_dead_letter_is_edited_and_deleted(pipeline):
         "find",
         "editMessage",
         "deleteMessage",
+        "listReplays",
+        "getReplay",
+        "stopReplay",
         "openapi",
     ],
 )
@@ -124,3 +129,32 @@ def test_no_answer_is_a_server_error_or_says_what_isnt_described(pipeline, opera
         case.call_and_validate(checks=KEPT, headers=headers)
 
     ask()
+
+
+def test_a_dead_letter_is_replayed_once_however_often_it_is_asked_for(pipeline):
+    event = pipeline.event("github")
+    pipeline.behave(event, 404, 200)
+    message_id = pipeline.send(event).answer["messageId"]
+    pipeline.dead_letter(message_id)
+    asked = {"ids": [message_id], "id": f"rpl_{uuid4().hex}", "reason": "the endpoint knows it now"}
+
+    counted = pipeline.ask("POST", "/queues/webhooks/replays", {"ids": [message_id], "dryRun": True}).json()
+    first, second = (pipeline.ask("POST", "/queues/webhooks/replays", asked) for _ in range(2))
+    pipeline.wait_for(event, deliveries=2)
+
+    replay = eventually(
+        lambda: pipeline.ask("GET", f"/replays/{asked['id']}").json(),
+        lambda seen: seen["state"] == "finished",
+    )
+    [item] = eventually(
+        lambda: pipeline.ask("GET", f"/messages/{message_id}").json()["items"],
+        lambda items: items[0]["state"] == "completed",
+    )
+    assert (counted["state"], counted["selected"], counted["sent"]) == ("dry run", 1, 0)
+    assert {first.status, second.status} <= {200, 202}
+    assert (replay["sent"], replay["failedAgain"], replay["reason"]) == (1, 0, asked["reason"])
+    assert [each["replay"] for each in item["replayed"]] == [asked["id"]]
+    assert (item["replays"], item["attempt"], len(item["history"])) == (1, 2, 1)
+    assert len(pipeline.arrivals(event)) == 2
+    other = pipeline.ask("POST", "/queues/webhooks/replays", {**asked, "ids": ["another"]})
+    assert other.status == 409

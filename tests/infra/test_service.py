@@ -154,7 +154,7 @@ def test_what_waits_is_woken_every_minute_and_a_failed_round_isnt_made_up_for(sy
     }
 
 
-def test_operators_are_answered_by_a_function_that_knows_every_queue_and_has_layers_of_its_own(synthesised):
+def test_operators_are_answered_by_a_function_that_reads_in_the_directory_where_everybody_is(synthesised):
     function = synthesised.stacks.service.administer.function
     properties = synthesised.properties(function)
 
@@ -164,11 +164,6 @@ def test_operators_are_answered_by_a_function_that_knows_every_queue_and_has_lay
         settings.ADMIN_SECRET,
         settings.CONSUMERS_PATH,
         settings.DEDUPLICATION_TABLE,
-        *(
-            variable
-            for queue, parts in synthesised.consumers()
-            for variable in own_variables(queue, parts.name)
-        ),
     }
 
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
 
 from headworks.operations.control import MOST_COUNTED
 from infra.cli.tables import a_table, count_of
-from infra.cli.text import local_time, plain
+from infra.cli.text import INDENT, local_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +66,7 @@ def _table(rows: Sequence[tuple[str, ConsumerStats]]) -> Table:
 
 
 def _block(name: str, stats: ConsumerStats) -> RenderableType:
-    numbers = Text("  ")
+    numbers = Text()
     for each in _COUNTS:
         # Joined by what doesn't break: a number stays with its name.
         numbers.append(f"{each}\N{NO-BREAK SPACE}", style="dim").append_text(_count(stats, each)).append("  ")
@@ -73,7 +74,7 @@ def _block(name: str, stats: ConsumerStats) -> RenderableType:
     numbers.append(short(stats.oldest_age_seconds).replace(" ", "\N{NO-BREAK SPACE}"))
     if stats.rates:
         numbers.append("  done/min\N{NO-BREAK SPACE}", style="dim").append(f"{stats.rates.done:,.4g}")
-    return Group(_name(name, stats), numbers)
+    return Group(_name(name, stats), Padding(numbers, (0, 0, 0, INDENT)))
 
 
 def _name(name: str, stats: ConsumerStats) -> Text:

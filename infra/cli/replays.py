@@ -13,7 +13,7 @@ from infra.cli.asking import Code, screen, warn
 from infra.cli.options import How, gathers
 from infra.cli.progress import watched
 from infra.cli.tables import count_of
-from infra.cli.text import local_time, plain
+from infra.cli.text import indented, labelled, local_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,10 +84,9 @@ def show_replay(console: Console, replay: Replay) -> None:
     )
     for label, value in _facts(replay):
         if value:
-            line = Text.assemble((f"  {label:<{LABEL_WIDTH}}", "dim"), plain(value))
-            console.print(line, soft_wrap=True)
+            labelled(console, label, plain(value), width=LABEL_WIDTH)
     for note in replay.notes:
-        console.print(plain(f"  {note}", style="yellow"), soft_wrap=True)
+        indented(console, plain(note, style="yellow"))
 
 
 def _facts(replay: Replay) -> Iterator[tuple[str, str | None]]:

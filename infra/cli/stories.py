@@ -8,7 +8,7 @@ from rich.text import Text
 
 from headworks.ledger.layout import LONGEST_STACK
 from infra.cli.payloads import shown_message
-from infra.cli.text import local_time, plain
+from infra.cli.text import indented, labelled, local_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from infra.cli.answers import Failure, Found, FullItem, Received
 
-INDENT = "  "
 LABEL_WIDTH = 13
 _STYLES = {"completed": "bold green", "dead": "bold red", "replaying": "bold red"}
 
@@ -32,7 +31,7 @@ def show_found(console: Console, found: Found) -> None:
         for failure in item.history:
             when = f"attempt {failure.attempt}, {local_time(failure.at)}: "
             told = Text.assemble((when, "dim"), plain(_error(failure), style="red"))
-            _indented(console, told)
+            indented(console, told)
 
 
 def show_story(console: Console, item: FullItem) -> None:
@@ -43,7 +42,7 @@ def show_story(console: Console, item: FullItem) -> None:
     for title, message in (("Message", item.message), ("Message as it was before", item.original)):
         if message is not None:
             console.print(Text(f"\n{title}", style="bold"))
-            _indented(console, shown_message(message, item.queue))
+            indented(console, shown_message(message, item.queue))
 
 
 def _show_received(console: Console, received: Received) -> None:
@@ -72,7 +71,7 @@ def _show_standing(console: Console, item: FullItem) -> None:
     )
     _facts_of(console, _facts(item))
     if not item.history and item.error_type:
-        _indented(console, plain(f"{item.error_type}: {item.error}", style="red"))
+        indented(console, plain(f"{item.error_type}: {item.error}", style="red"))
 
 
 def _facts(item: FullItem) -> Iterator[tuple[str, str | None]]:
@@ -103,7 +102,7 @@ def _facts_of(
 ) -> None:
     for label, value in facts:
         if value:
-            _indented(console, Text.assemble((f"{label:<{LABEL_WIDTH}}", "dim"), plain(value)))
+            labelled(console, label, plain(value), width=LABEL_WIDTH)
 
 
 def _show_failure(console: Console, failure: Failure) -> None:
@@ -114,10 +113,10 @@ def _show_failure(console: Console, failure: Failure) -> None:
         for name, value in (("version", failure.version), ("request", failure.request_id))
         if value
     )
-    _indented(console, plain(ran + by, style="dim"))
-    _indented(console, plain(_error(failure), style="red", lines=True))
+    indented(console, plain(ran + by, style="dim"))
+    indented(console, plain(_error(failure), style="red", lines=True))
     if failure.stack:
-        _indented(console, plain(_whole_lines(failure.stack), lines=True))
+        indented(console, plain(_whole_lines(failure.stack), lines=True))
 
 
 def _error(failure: Failure) -> str:
@@ -129,10 +128,3 @@ def _whole_lines(stack: str) -> str:
     if len(stack) < LONGEST_STACK:
         return stack.rstrip()
     return f"...\n{stack.partition(chr(10))[2].rstrip()}"
-
-
-def _indented(console: Console, text: Text) -> None:
-    """Print lines that stay indented where the terminal is too narrow for them, and that end where they end."""
-    for line in text.wrap(console, max(console.width - len(INDENT), 1), overflow="fold"):
-        line.rstrip()
-        console.print(Text(INDENT).append_text(line), soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.text import local_time, plain
+from infra.cli.text import INDENT, indented, local_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,15 +41,12 @@ def show_groups(console: Console, groups: Sequence[Group]) -> None:
     """Print groups of equal errors: how many, since when, what, and one of them to look at."""
     widest = max(len(f"{group.count:,}") for group in groups)
     for group in groups:
-        head = Text.assemble(
-            (f"{group.count:>{widest},}", "bold"),
-            "  ",
-            _error_of(group.reason, group.error_type, group.error),
-        )
-        console.print(head, overflow="fold")
+        error = _error_of(group.reason, group.error_type, group.error)
+        count = Text(f"{group.count:>{widest},}  ", style="bold")
+        indented(console, error, by=widest + INDENT, first=count)
         times = f"{local_time(group.first)} to {local_time(group.last)}"
         for text in (times, f"like {group.example.id} ({group.example.queue}/{group.example.consumer})"):
-            line = Text(" " * (widest + 2)).append_text(plain(text, style="dim"))
+            line = Text(" " * (widest + INDENT)).append_text(plain(text, style="dim"))
             console.print(line, no_wrap=True, overflow="ellipsis")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rich.columns import Columns
 from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
@@ -66,15 +67,12 @@ def _table(rows: Sequence[tuple[str, ConsumerStats]]) -> Table:
 
 
 def _block(name: str, stats: ConsumerStats) -> RenderableType:
-    numbers = Text()
-    for each in _COUNTS:
-        # Joined by what doesn't break: a number stays with its name.
-        numbers.append(f"{each}\N{NO-BREAK SPACE}", style="dim").append_text(_count(stats, each)).append("  ")
-    numbers.append("oldest\N{NO-BREAK SPACE}", style="dim")
-    numbers.append(short(stats.oldest_age_seconds).replace(" ", "\N{NO-BREAK SPACE}"))
+    numbers = [(each, _count(stats, each)) for each in _COUNTS]
+    numbers.append(("oldest", Text(short(stats.oldest_age_seconds))))
     if stats.rates:
-        numbers.append("  done/min\N{NO-BREAK SPACE}", style="dim").append(f"{stats.rates.done:,.4g}")
-    return Group(_name(name, stats), Padding(numbers, (0, 0, 0, INDENT)))
+        numbers.append(("done/min", Text(f"{stats.rates.done:,.4g}")))
+    shown = Columns(Text.assemble((f"{label} ", "dim"), number) for label, number in numbers)
+    return Group(_name(name, stats), Padding(shown, (0, 0, 0, INDENT)))
 
 
 def _name(name: str, stats: ConsumerStats) -> Text:

@@ -30,7 +30,15 @@ MOST_LOST = 3
 _TROUBLE = frozenset({429, 500, 503})
 
 
-def carried(admin: Admin, queue: str, request: Mapping[str, Any], *, over: int, again: str) -> Document:
+def carried(
+    admin: Admin,
+    queue: str,
+    request: Mapping[str, Any],
+    *,
+    over: int,
+    again: str,
+    every: float = LOOK_SECONDS,
+) -> Document:
     """Carry a replay on to its end, with a progress bar on a terminal; answers how it ended.
 
     `over` is what it had done before.  Ctrl-C leaves it to the pipeline.  Raises `AdminError`.
@@ -42,7 +50,7 @@ def carried(admin: Admin, queue: str, request: Mapping[str, Any], *, over: int, 
         try:
             with bar(console, total) as told:
                 driver.start()
-                while not wait([driver.ended], timeout=LOOK_SECONDS).done:
+                while not wait([driver.ended], timeout=every).done:
                     _look(admin, request["id"], told)
                 told(driver.ended.result().read(Replay))
                 return driver.ended.result()

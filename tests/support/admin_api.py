@@ -23,12 +23,16 @@ class AdminApi:
     pauses: dict[tuple[str | None, str], dict[str, Any]] = field(default_factory=dict)
     on_queue: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
-    # Answers that come before any other: problems, or raw ones.
-    next: list[Problem | tuple[int, str, bytes]] = field(default_factory=list)
+    # Answers that come before any other, each to a request of its method: problems, or raw ones.
+    planned: list[tuple[str, Problem | tuple[int, str, bytes]]] = field(default_factory=list)
     endpoint: str = ""
 
     def __post_init__(self) -> None:
         self.replays = Replays(self.items, {name for name, queue in QUEUES.items() if queue.fifo})
+
+    def plan(self, method: str, *answers: Problem | tuple[int, str, bytes]) -> None:
+        """Answer the next requests of a method so."""
+        self.planned += [(method, answer) for answer in answers]
 
     def asked(self, method: str) -> list[Request]:
         """The requests of one method."""

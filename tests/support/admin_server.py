@@ -49,13 +49,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _planned(self, server: AdminApi, request: Request) -> tuple[int, str, bytes]:
         if self.headers.get("authorization") != f"Bearer {TOKEN}":
             raise Problem(401, "A bearer token is needed.")
-        if not server.next:
-            status, document = server.answer(request)
-            return status, "application/json", json.dumps(document).encode()
-        planned = server.next.pop(0)
-        if isinstance(planned, Problem):
-            raise planned
-        return planned
+        for plan in server.planned:
+            if plan[0] == self.command:
+                server.planned.remove(plan)
+                if isinstance(plan[1], Problem):
+                    raise plan[1]
+                return plan[1]
+        status, document = server.answer(request)
+        return status, "application/json", json.dumps(document).encode()
 
     def _send(self, status: int, content_type: str, content: bytes, **headers: str) -> None:
         self.send_response(status)

@@ -44,7 +44,7 @@ def test_names_arrive_as_they_are(admin, name):
 )
 def test_a_problem_is_a_sentence(admin, status, error):
     client, api, _ = admin
-    api.next.append(Problem(status, "Why it won't."))
+    api.plan("GET", Problem(status, "Why it won't."))
 
     with pytest.raises(error, match=r"^Why it won't\.$"):
         client.get("queues")
@@ -52,7 +52,7 @@ def test_a_problem_is_a_sentence(admin, status, error):
 
 def test_where_the_api_is_busy_a_look_is_repeated_when_it_asks_for_it(admin):
     client, api, pauses = admin
-    api.next += [Problem(503, "Busy.", Retry_After="2"), Problem(429, "Busy.", Retry_After="60")]
+    api.plan("GET", Problem(503, "Busy.", Retry_After="2"), Problem(429, "Busy.", Retry_After="60"))
 
     assert client.get("queues").read(Overview).queues
     assert pauses == [2.0, 5.0]
@@ -60,7 +60,7 @@ def test_where_the_api_is_busy_a_look_is_repeated_when_it_asks_for_it(admin):
 
 def test_what_may_not_be_done_twice_is_not_repeated(admin):
     client, api, pauses = admin
-    api.next.append(Problem(503, "Busy."))
+    api.plan("POST", Problem(503, "Busy."))
 
     with pytest.raises(Refused, match="Busy"):
         client.post("queues", "webhooks", "process", body={"batchSize": 1})
@@ -90,7 +90,7 @@ def test_a_token_that_is_refused_is_said_and_never_shown(admin):
 )
 def test_an_answer_of_somebody_else_is_told(admin, status, content_type, content, said):
     client, api, _ = admin
-    api.next.append((status, content_type, content))
+    api.plan("GET", (status, content_type, content))
 
     with pytest.raises(NoAnswer, match=said):
         client.get("queues").read(Overview)

@@ -162,8 +162,11 @@ def test_a_message_is_deleted_with_the_consumer_that_is_meant(stand):
 
 def test_what_went_meanwhile_is_told(stand):
     stand.have("a")
-    stand.api.next += [Problem(503, "Busy.", Retry_After="0")] * 3 + [Problem(404, "It is gone.")]
+    stand.have("b")
+    stand.api.plan("DELETE", Problem(409, "It is replaying."))
 
-    told = stand.run("dead", "delete", "a", "--yes")
+    told = stand.run("dead", "delete", "a", "b", "--yes")
 
-    assert told.exit_code == 1
+    assert told.exit_code == 3
+    assert told.stderr == "msg_a: It is replaying.\n"
+    assert told.stdout == "msg_b deleted: it was dead with webhooks/deliver_webhook\n"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 
 import pytest
+import typer
 from rich.console import Console
 
 from infra.cli import progress
-from infra.cli.admin import Admin, NoAnswer
+from infra.cli.admin import Admin, Document, NoAnswer, Unknown
 from infra.cli.answers import Replay
 from tests.support.admin_documents import Problem
 from tests.support.admin_server import TOKEN
@@ -157,7 +159,7 @@ def test_a_replay_that_stopped_is_exit_code_3_and_says_why(stand):
     begun = begin(stand, 3)
     begun |= {"state": "stopped", "stoppedBecause": "10 have failed again", "failedAgain": 10}
     have(stand, 3)
-    stand.api.next += [(200, "application/json", json.dumps(begun).encode())]
+    stand.api.plan("POST", (200, "application/json", json.dumps(begun).encode()))
 
     told = stand.run("dead", "replay", "--queue", "webhooks", "--all")
 
@@ -190,10 +192,16 @@ def test_an_unknown_replay_is_exit_code_1(stand):
 
 
 class Scripted:
-    """An admin API that answers what a test says; an exception is raised."""
+    """An admin API that answers what a test says; an exception is raised.
 
-    def __init__(self, *, posts=(), gets=()):
+    With `looked`, a request to carry on is answered when all that it tells lookers was seen.
+    """
+
+    def __init__(self, *, posts=(), gets=(), looked=False):
         self.posts, self.gets, self.pauses = list(posts), list(gets), 0
+        self.looked = threading.Event()
+        if not looked:
+            self.looked.set()
 
     def _next(self, answers):
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -202,9 +210,12 @@ class Scripted:
         return answer
 
     def post(self, *path, **_):
+        assert self.looked.wait(20)
         return self._next(self.posts)
 
     def get(self, *path, **_):
+        if len(self.gets) == 1:
+            self.looked.set()
         return self._next(self.gets)
 
     def pause(self, seconds):
@@ -212,8 +223,6 @@ class Scripted:
 
 
 def a_replay(**members):
-    from infra.cli.admin import Document
-
     return Document.of(
         {
             "id": ID,
@@ -228,7 +237,19 @@ def a_replay(**members):
 
 
 def carry(admin):
-    return progress.carried(admin, "webhooks", {"id": ID, "all": True}, over=0, again="")
+    return progress.carried(
+        admin, "webhooks", {"id": ID, "all": True}, over=0, again=" --region here", every=0
+    )
+
+
+def test_it_is_looked_at_while_it_is_carried_on_also_before_it_is_written_down():
+    unknown = Unknown(404, "There is no such replay.")
+    admin = Scripted(
+        posts=[a_replay(state="finished", sent=2)], gets=[unknown, a_replay(), a_replay(sent=1)], looked=True
+    )
+
+    assert carry(admin).read(Replay).sent == 2
+    assert len(admin.gets) == 1
 
 
 def test_a_request_that_is_lost_on_its_way_does_not_end_a_replay():
@@ -247,19 +268,17 @@ def test_an_api_that_is_gone_ends_it_and_says_that_the_replay_goes_on(capsys):
     assert f"headworks replays stop {ID}" in capsys.readouterr().err
 
 
-def test_ctrl_c_leaves_a_replay_to_the_pipeline_and_says_how_to_watch_and_stop_it(stand, monkeypatch):
-    have(stand, 3)
+def test_ctrl_c_leaves_a_replay_to_the_pipeline_and_says_how_to_watch_and_stop_it(capsys):
+    admin = Scripted(posts=[a_replay(state="finished")], gets=[KeyboardInterrupt()], looked=True)
 
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
+    with pytest.raises(typer.Exit) as left:
+        carry(admin)
 
-    monkeypatch.setattr(progress, "wait", interrupted)
-
-    told = stand.run("dead", "replay", "--queue", "webhooks", "--all")
-
-    assert told.exit_code == 130
-    assert re.search(r"The replay rpl_\w{32} goes on in the background.", told.stderr)
-    assert f"--watch --directory {stand.directory}" in told.stderr
+    assert left.value.exit_code == 130
+    told = capsys.readouterr().err
+    assert f"The replay {ID} goes on in the background." in told
+    assert f"headworks replays show {ID} --watch --region here" in told
+    assert f"headworks replays stop {ID} --region here" in told
 
 
 def test_the_bar_shows_how_many_of_how_many(monkeypatch):
@@ -279,7 +298,7 @@ def test_watching_ends_when_the_replay_does():
 
 
 def test_a_conflict_is_told(stand):
-    stand.api.next.append(Problem(409, "It asks for something else."))
+    stand.api.plan("POST", Problem(409, "It asks for something else."))
 
     told = stand.run("dead", "replay", "--queue", "webhooks", "--all")
 

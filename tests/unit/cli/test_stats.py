@@ -145,7 +145,7 @@ def test_ages_are_told_in_two_units_at_most(seconds, told):
 
 
 def test_a_refusal_is_a_sentence(stand):
-    stand.api.next.append(Problem(500, "Something went wrong here."))
+    stand.api.plan("GET", Problem(500, "Something went wrong here."))
 
     told = stand.run("stats")
 

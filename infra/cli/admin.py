@@ -180,7 +180,7 @@ def _document(response: urllib3.BaseHTTPResponse) -> Document:
         if "json" in content_type:
             return Document(response.data, response.status)
         raise NoAnswer(f"the endpoint answered {response.status} with something that isn't JSON")
-    detail = _detail(response.data)
+    detail = _detail(response)
     if detail is None:
         raise NoAnswer(
             f"the endpoint answered {response.status}, and not as an admin API: is it deployed there?"
@@ -196,12 +196,15 @@ def _document(response: urllib3.BaseHTTPResponse) -> Document:
             raise Refused(status, detail)
 
 
-def _detail(data: bytes) -> str | None:
+def _detail(response: urllib3.BaseHTTPResponse) -> str | None:
     try:
-        problem = msgspec.json.decode(data, type=dict[str, Any])
+        problem = msgspec.json.decode(response.data, type=dict[str, Any])
     except msgspec.DecodeError:
         return None
     detail = problem.get("detail") or problem.get("title")
+    if response.status in _TOO_BUSY:
+        # The HTTP API's own: it limits, or the function took too long.
+        detail = detail or problem.get("message")
     return str(detail) if detail else None
 
 

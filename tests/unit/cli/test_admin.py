@@ -68,6 +68,16 @@ def test_what_may_not_be_done_twice_is_not_repeated(admin):
     assert pauses == []
 
 
+def test_what_the_http_api_itself_refuses_is_told_too(admin):
+    client, api, pauses = admin
+    api.plan("GET", *[(429, "application/json", b'{"message": "Too Many Requests"}')] * 4)
+
+    with pytest.raises(Refused, match="Too Many Requests"):
+        client.get("queues")
+
+    assert len(pauses) == 3
+
+
 def test_a_token_that_is_refused_is_said_and_never_shown(admin):
     _, api, _ = admin
     wrong = Admin(endpoint=api.endpoint, token="another-token")

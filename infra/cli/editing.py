@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import UNSET
 
 from headworks.errors import HeadworksError
 from infra.cli.answers import FullItem
 from infra.cli.asking import Code, agreed, found, items_of, screen, warn
+from infra.cli.opened import closed, opened
 from infra.cli.options import How, Where, Yes, gathers
 from infra.cli.payloads import payload_bytes
 from infra.cli.stories import show_story
@@ -47,10 +49,10 @@ def edit(
     """Change the payload of a dead letter; the first one is kept beside it."""
     admin = how.admin()
     item = _dead_one(admin, name, where)
-    before = _before(item.message)
+    before = _before(item)
     after = _edited(before) if file is None else _read(file)
-    body = _body(after, item.message)
-    difference = _difference(before, after)
+    body = _body(after, before, item.message)
+    difference = _difference(before, _shown(body["data"], item.queue) if "data" in body else after)
     if not difference:
         warn("Nothing was changed.")
         raise typer.Exit(Code.NOTHING)
@@ -82,13 +84,21 @@ def _dead_one(admin: Admin, name: str, where: Where) -> FullItem:
     return dead[0]
 
 
-def _before(message: Message | None) -> bytes:
+def _before(item: FullItem) -> bytes:
     """What there is to change: nothing where the payload is gone."""
+    message = item.message
     if message is None or message.missing is not None:
         return b""
     if message.text is not None:
         return message.text.encode(errors="surrogatepass")
-    return payload_bytes(message) or b""
+    if message.data is UNSET:
+        return payload_bytes(message) or b""
+    return _shown(message.data, item.queue)
+
+
+def _shown(data: Any, queue: str) -> bytes:
+    text = json.dumps(opened(data, queue), indent=2, ensure_ascii=False)
+    return text.encode(errors="surrogatepass") + b"\n"
 
 
 def _edited(before: bytes) -> bytes:
@@ -113,14 +123,17 @@ def _read(file: str) -> bytes:
         raise typer.BadParameter(f"{file} can't be read: {error.strerror}", param_hint="--file") from error
 
 
-def _body(after: bytes, message: Message | None) -> dict[str, Any]:
+def _body(after: bytes, before: bytes, message: Message | None) -> dict[str, Any]:
     """The request: JSON as it is, and other bytes only where there were such before."""
     try:
-        return {"data": json.loads(after)}
+        edited = json.loads(after)
     except ValueError as error:
         if message is not None and isinstance(message.data_base64, str):
             return {"dataBase64": base64.b64encode(after).decode()}
         raise typer.BadParameter(f"the payload isn't JSON: {error}", param_hint="ID") from error
+    if message is None or message.data is UNSET:
+        return {"data": edited}
+    return {"data": closed(edited, json.loads(before), message.data)}
 
 
 def _difference(before: bytes, after: bytes) -> list[str]:

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from infra.cli.opened import closed, opened
+
 PAYLOAD = {"endpoint": "default", "body": "", "headers": {}}
 
 
@@ -18,14 +20,26 @@ def changed(stand, document):
     return path
 
 
+def replace_in_editor(stand, monkeypatch, old, new):
+    """An editor that replaces a text by another."""
+    script = stand.directory / "editor.py"
+    script.write_text(
+        "import pathlib, sys\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        f"path.write_text(path.read_text().replace({old!r}, {new!r}))\n"
+    )
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+
+
 def test_a_payload_is_changed_after_its_difference_was_seen(stand):
     before = stand.api.items[-1]["message"]["data"] if stand.have("k") else None
 
     told = stand.run("dead", "edit", "k", "--file", changed(stand, PAYLOAD), input="y\n")
 
     assert told.exit_code == 0
-    assert '-  "body": "eyJhbW91bnQiOiAyNTAwfQ==",' in told.stderr
-    assert '+  "body": "",' in told.stderr
+    assert '-    "$json": {' in told.stderr
+    assert '-      "amount": 2500' in told.stderr
+    assert '+    "$text": ""' in told.stderr
     assert "Change the payload of msg_k with webhooks/deliver_webhook?" in told.stderr
     [item] = stand.api.items
     assert item["message"]["data"] == PAYLOAD
@@ -52,18 +66,59 @@ def test_a_payload_comes_from_stdin(stand):
 
 def test_the_editor_of_the_user_is_opened_on_the_payload(stand, monkeypatch):
     stand.have("k")
-    script = stand.directory / "editor.py"
-    script.write_text(
-        "import pathlib, sys\n"
-        "path = pathlib.Path(sys.argv[1])\n"
-        "path.write_text(path.read_text().replace('default', 'other'))\n"
-    )
-    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    replace_in_editor(stand, monkeypatch, "default", "other")
 
     told = stand.run("dead", "edit", "k", "--yes")
 
     assert told.exit_code == 0
     assert stand.api.items[0]["message"]["data"]["endpoint"] == "other"
+
+
+def test_bytes_that_hold_json_are_edited_as_json(stand, monkeypatch):
+    stand.have("k")
+    replace_in_editor(stand, monkeypatch, "2500", "1300")
+
+    stand.run("dead", "edit", "k", "--yes")
+
+    body = base64.b64decode(stand.api.items[0]["message"]["data"]["body"])
+    assert body == b'{"amount":1300}'
+
+
+def test_bytes_that_nobody_touches_stay_as_they_are(stand, monkeypatch):
+    stand.have("k")
+    before = stand.api.items[0]["message"]["data"]["body"]
+    replace_in_editor(stand, monkeypatch, '"default"', '"other"')
+
+    stand.run("dead", "edit", "k", "--yes")
+
+    data = stand.api.items[0]["message"]["data"]
+    assert (data["endpoint"], data["body"]) == ("other", before)
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"plain \xe2\x82\xac", {"$text": "plain €"}),
+        (b"\xff", "/w=="),
+        (b"", {"$text": ""}),
+        (b"[1]", {"$json": [1]}),
+    ],
+)
+def test_what_is_opened_is_closed_again(body, shown):
+    data = {**PAYLOAD, "body": base64.b64encode(body).decode()}
+
+    before = opened(data, "webhooks")
+
+    assert before["body"] == shown
+    assert closed({**before, "endpoint": "x"}, before, data) == {**data, "endpoint": "x"}
+    again = closed({**before, "body": {"$text": "new"}, "more": [{"$json": 1}]}, before, data)
+    assert (base64.b64decode(again["body"]), again["more"]) == (b"new", ["MQ=="])
+
+
+@pytest.mark.parametrize("data", [{"not": "its type"}, [1], None, "x"])
+def test_what_is_not_of_the_queues_type_is_edited_as_it_is(data):
+    assert opened(data, "webhooks") == data
+    assert opened(data, "unheard-of") == data
 
 
 @pytest.mark.parametrize("editor", ["false", "/no/such/editor"])

@@ -154,8 +154,14 @@ def _begun(admin: Admin, id_: str) -> tuple[str, dict[str, Any], int]:
         for name in ("id", "consumer", "first", "rate", "again", "anyNumber", "stopAfter", "reason")
         if members.get(name) not in (None, False)
     }
-    chosen = {name: selection[name] for name in ("ids", "filter") if selection.get(name) is not None}
-    return begun.queue, {**request, **(chosen or {"all": True})}, begun.sent + begun.skipped.total
+    chosen: dict[str, Any] = {"all": True}
+    if selection["ids"] is not None:
+        chosen = {"ids": selection["ids"]}
+    elif selection["filter"] is not None:
+        chosen = {
+            "filter": {name: each for name, each in selection["filter"].items() if each not in (None, [])}
+        }
+    return begun.queue, {**request, **chosen}, begun.sent + begun.skipped.total
 
 
 def _tell(document: Document, how: How) -> None:

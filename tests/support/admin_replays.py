@@ -48,7 +48,7 @@ class Replays:
             "stoppedBecause": None,
             "selection": {
                 "ids": body.get("ids"),
-                "filter": body.get("filter"),
+                "filter": _whole(body.get("filter")),
                 "all": body.get("all", False),
             },
             "first": body.get("first"),
@@ -101,3 +101,14 @@ class Replays:
                 "endedAt": AT.format(9),
             }
         return {name: value for name, value in replay.items() if name != "asked"}
+
+
+def _whole(filter_: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A filter as a replay's document has it: with all members."""
+    if filter_ is None:
+        return None
+    return {
+        "reasons": [],
+        **dict.fromkeys(("class", "errorType", "error", "type", "since", "until")),
+        **filter_,
+    }

@@ -132,12 +132,16 @@ def begin(stand, number, **body):
     """A replay that somebody else began: it has got through its first slice."""
     have(stand, number)
     admin = Admin(endpoint=stand.api.endpoint, token=TOKEN, operator="bob@x")
-    admin.post("queues", "webhooks", "replays", body={"id": ID, "all": True, **body})
+    admin.post("queues", "webhooks", "replays", body={"id": ID, **(body or {"all": True})})
     return stand.api.replays.begun[ID]
 
 
-def test_a_replay_that_was_begun_is_carried_on_as_it_was_asked_for(stand):
-    begun = begin(stand, 5, first=4, rate=7.5, reason="fixed", stopAfter=2)
+@pytest.mark.parametrize(
+    "selection",
+    [{"all": True}, {"filter": {"errorType": "ValueError"}}, {"ids": [f"msg_k{n}" for n in range(5)]}],
+)
+def test_a_replay_that_was_begun_is_carried_on_as_it_was_asked_for(stand, selection):
+    begun = begin(stand, 5, **selection, first=4, rate=7.5, reason="fixed", stopAfter=2)
 
     told = stand.run("dead", "replay", "--resume", ID)
 
@@ -169,7 +173,7 @@ def test_a_replay_that_stopped_is_exit_code_3_and_says_why(stand):
 
 
 def test_replays_are_listed_shown_and_stopped(stand):
-    begin(stand, 5, reason="fixed", first=4)
+    begin(stand, 5, all=True, reason="fixed", first=4)
 
     listed, shown = stand.run("replays", "list"), stand.run("replays", "show", ID)
     stopped = stand.run("replays", "stop", ID)

@@ -10,6 +10,7 @@ import typer
 from headworks.errors import HeadworksError
 from headworks.webhooks.secrets import read_secret
 from infra.cli.admin import Admin
+from infra.local.aws import reachable
 from infra.local.outputs import read_outputs
 from infra.local.workspace import HOME, Workspace
 from infra.names import SERVICE, STORAGE
@@ -83,4 +84,4 @@ def _deployed_admin(profile: str | None, region: str | None) -> Admin:
     except KeyError as error:
         raise NotDeployed(f"its stacks have no output {error}, so no admin API: deploy it anew") from error
     # While it is rotated, the old one is known to functions that haven't heard of the new one.
-    return Admin(endpoint=outputs["Endpoint"], token=read_secret("AdminSecret", value)[-1])
+    return Admin(endpoint=reachable(outputs["Endpoint"]), token=read_secret("AdminSecret", value)[-1])

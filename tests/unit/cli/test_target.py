@@ -3,6 +3,7 @@
 import pytest
 
 from infra.cli.target import NotDeployed, find_admin
+from infra.local.aws import reachable
 from infra.local.errors import NotRunning
 from infra.local.workspace import HOME
 from tests.unit.local.test_outputs import OUTPUTS
@@ -22,3 +23,14 @@ def test_a_directory_means_the_local_run_in_it_and_nothing_else(tmp_path):
     admin = find_admin(tmp_path, None, None)
     assert (admin.endpoint, admin.token) == (OUTPUTS.endpoint, OUTPUTS.admin_token)
     assert OUTPUTS.admin_token not in repr(admin)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [
+        ("https://a1.execute-api.eu-west-1.amazonaws.com", "https://a1.execute-api.eu-west-1.amazonaws.com"),
+        ("http://a1.execute-api.localhost:4566", "http://127.0.0.1:4566/_aws/execute-api/a1/%24default"),
+    ],
+)
+def test_an_api_of_the_emulator_is_reached_without_a_name_to_look_up(endpoint, address):
+    assert reachable(endpoint) == address

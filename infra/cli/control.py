@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from infra.cli.options import (
 )
 from infra.cli.tables import count_of
 from infra.cli.text import local_time, plain
+
+if TYPE_CHECKING:
+    from infra.cli.admin import Admin
 
 OptionalQueue = Annotated[
     str | None, typer.Argument(metavar="QUEUE", help="The queue's name.", autocompletion=complete_queue)
@@ -87,31 +90,36 @@ def purge(
     yes: Yes = False,
 ) -> None:
     """Delete what lies on a queue.  Dead letters and what waits in the ledger stay."""
-    until = read_option("--before", before)
+    asked = {"confirm": queue, "consumer": consumer, "before": read_option("--before", before)}
     admin = how.admin()
     if not yes:
         typed = typer.prompt(f"This deletes messages for good. Type {plain(queue).plain} to go on", err=True)
         if typed != queue:
             warn("That isn't the queue's name: nothing was deleted.")
             raise typer.Exit(Code.WRONG)
-    purged = kept = 0
-    while True:
-        asked = _given({"confirm": queue, "consumer": consumer, "before": until})
-        with must_be_known("QUEUE"):
-            document = admin.post("queues", queue, "purge", body=asked)
-        answer = document.read(PurgeAnswer)
-        purged, kept, until = purged + answer.purged, kept + answer.kept, answer.before
-        if not answer.more:
-            break
+    document = _purged(admin, queue, asked)
     if how.as_json:
-        typer.echo(Document.of({**document.members, "purged": purged, "kept": kept}).text)
+        typer.echo(document.text)
         return
-    screen().print(f"{count_of(purged, 'message')} deleted from {queue}.")
-    if kept or answer.in_flight:
+    answer = document.read(PurgeAnswer)
+    screen().print(f"{count_of(answer.purged, 'message')} deleted from {queue}.")
+    if answer.kept or answer.in_flight:
         screen().print(
-            f"Still there: {count_of(kept, 'message')} that somebody had already received,"
+            f"Still there: {count_of(answer.kept, 'message')} that somebody had already received,"
             f" {answer.in_flight:,} in flight."
         )
+
+
+def _purged(admin: Admin, queue: str, asked: dict[str, Any]) -> Document:
+    """The answer of the last round, with the sums of all; they share the first one's cut-off."""
+    sums = {"purged": 0, "kept": 0}
+    while True:
+        with must_be_known("QUEUE"):
+            answer = admin.post("queues", queue, "purge", body=_given(asked)).members
+        sums = {name: number + answer[name] for name, number in sums.items()}
+        asked = {**asked, "before": answer["before"]}
+        if not answer["more"]:
+            return Document.of({**answer, **sums})
 
 
 def _path(queue: str | None, consumer: str | None, source: str | None, action: str) -> tuple[str, ...]:

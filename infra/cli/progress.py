@@ -63,6 +63,12 @@ def carried(
             raise
 
 
+def dry_run_of(admin: Admin, queue: str, request: Mapping[str, Any]) -> Document:
+    """What a replay would do."""
+    asked = {name: value for name, value in request.items() if name != "id"}
+    return admin.post("queues", queue, "replays", body={**asked, "dryRun": True}, may_be_repeated=True)
+
+
 def watched(admin: Admin, id_: str) -> Document:
     """Look at a replay that somebody else carries on, until it has ended or Ctrl-C."""
     console = Console(stderr=True, highlight=False)
@@ -159,9 +165,8 @@ def _look(admin: Admin, id_: str, told: Callable[[Replay], None]) -> None:
 
 def _expected(admin: Admin, queue: str, request: Mapping[str, Any], over: int) -> int | None:
     """How many messages it is about, for the bar."""
-    asked = {name: value for name, value in request.items() if name != "id"}
     try:
-        counted = admin.post("queues", queue, "replays", body={**asked, "dryRun": True}).read(Replay)
+        counted = dry_run_of(admin, queue, request).read(Replay)
     except AdminError as error:
         if _is_trouble(error):
             return None

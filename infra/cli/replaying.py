@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from infra.cli.answers import Replay
 from infra.cli.asking import Code, found, items_of, must_be_known, screen, warn
 from infra.cli.options import Because, ChosenDead, How, Where, gathers
-from infra.cli.progress import carried
+from infra.cli.progress import carried, dry_run_of
 from infra.cli.replays import show_replay
 from infra.cli.text import plain
 
@@ -70,22 +70,28 @@ def replay(
     Each is sent once, whatever else replays at the same moment, and runs under its idempotency key.
     """
     admin = how.admin()
-    over = 0
     if resume is not None:
         _refuse_beside_resume(where, chosen, manner, others=bool(names or all_ or dry_run))
-        queue, request, over = _begun(admin, resume)
+        asked = _begun(admin, resume)
     else:
         selection = _selection(names or [], chosen, everything=all_)
+        consumer = {} if where.consumer is None else {"consumer": where.consumer}
         queue = where.queue or _queue_of(admin, names or [])
-        request = {**selection, **manner.members}
-        if where.consumer is not None:
-            request["consumer"] = where.consumer
+        asked = _Asked(queue, {"id": _new_id(), **selection, **manner.members, **consumer})
     if dry_run:
         with must_be_known("--queue"):
-            document = admin.post("queues", queue, "replays", body={**request, "dryRun": True})
+            document = dry_run_of(admin, asked.queue, asked.request)
     else:
-        document = carried(admin, queue, {"id": _new_id(), **request}, over=over, again=how.again)
+        document = carried(admin, asked.queue, asked.request, over=asked.over, again=how.again)
     _tell(document, how)
+
+
+class _Asked(NamedTuple):
+    """A replay as the API is asked for it, and how much of it is done."""
+
+    queue: str
+    request: dict[str, Any]
+    over: int = 0
 
 
 def _new_id() -> str:
@@ -140,8 +146,8 @@ def _refuse_beside_resume(where: Where, chosen: ChosenDead, manner: Manner, *, o
         )
 
 
-def _begun(admin: Admin, id_: str) -> tuple[str, dict[str, Any], int]:
-    """The queue and the request of a replay that was begun, and how much it has done."""
+def _begun(admin: Admin, id_: str) -> _Asked:
+    """A replay that was begun."""
     document = admin.get("replays", id_)
     begun = document.read(Replay)
     if not begun.goes_on:
@@ -161,7 +167,7 @@ def _begun(admin: Admin, id_: str) -> tuple[str, dict[str, Any], int]:
         chosen = {
             "filter": {name: each for name, each in selection["filter"].items() if each not in (None, [])}
         }
-    return begun.queue, {**request, **chosen}, begun.sent + begun.skipped.total
+    return _Asked(begun.queue, {**request, **chosen}, begun.sent + begun.skipped.total)
 
 
 def _tell(document: Document, how: How) -> None:

@@ -9,6 +9,18 @@ from tests.support.admin_documents import AT, Problem, Request, is_chosen
 
 # How many messages one request gets through.
 SLICE = 2
+CONDITIONS = (
+    "class",
+    "errorType",
+    "error",
+    "type",
+    "source",
+    "tenant",
+    "key",
+    "orderingKey",
+    "since",
+    "until",
+)
 
 
 @dataclass
@@ -23,7 +35,7 @@ class Replays:
         body = dict(request.body)
         id_ = body.pop("id", "rpl_" + "0" * 32)
         if body.pop("dryRun", False):
-            return 200, {
+            counted = {
                 **self._new_replay(request, queue, id_, body),
                 "state": "dry run",
                 "selected": len(self.selected(queue, body)),
@@ -31,13 +43,14 @@ class Replays:
                 if queue in self.fifo
                 else [],
             }
+            return 200, _told(counted)
         replay = self.begun.setdefault(id_, self._new_replay(request, queue, id_, body))
         if replay["asked"] != body or replay["queue"] != queue:
             raise Problem(409, f"{id_} asks for something else.")
         if replay["state"] == "running":
             self._carry_on(replay, queue, body)
         status = 202 if replay["state"] == "running" else 200
-        return status, {name: value for name, value in replay.items() if name != "asked"}
+        return status, _told(replay)
 
     def _new_replay(self, request: Request, queue: str, id_: str, body: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -90,7 +103,7 @@ class Replays:
 
     def looked_at(self, request: Request, rest: list[str]) -> Any:
         if not rest:
-            return {"replays": [each for each in self.begun.values() if each["state"] == "running"]}
+            return {"replays": [_told(each) for each in self.begun.values() if each["state"] == "running"]}
         replay = self.begun.get(rest[0])
         if replay is None:
             raise Problem(404, f"There is no replay {rest[0]}.")
@@ -100,7 +113,7 @@ class Replays:
                 "stoppedBecause": f"by {request.operator}",
                 "endedAt": AT.format(9),
             }
-        return {name: value for name, value in replay.items() if name != "asked"}
+        return _told(replay)
 
 
 def _whole(filter_: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -109,6 +122,11 @@ def _whole(filter_: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
     return {
         "reasons": [],
-        **dict.fromkeys(("class", "errorType", "error", "type", "since", "until")),
+        **dict.fromkeys(CONDITIONS),
         **filter_,
     }
+
+
+def _told(replay: dict[str, Any]) -> dict[str, Any]:
+    """A replay without what only this fake knows."""
+    return {name: value for name, value in replay.items() if name != "asked"}

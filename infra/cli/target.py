@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from headworks.errors import HeadworksError
-from headworks.webhooks.secrets import read_secret
 from infra.cli.admin import Admin
 from infra.local.aws import reachable
 from infra.local.outputs import read_outputs
@@ -67,6 +66,7 @@ def _deployed_admin(profile: str | None, region: str | None) -> Admin:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from headworks.clients import config
+    from headworks.webhooks.secrets import read_secret
 
     limits = config(read_timeout=READ_TIMEOUT_SECONDS)
     try:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
 from infra.local.environment import LOOPBACK, REGION
 
 if TYPE_CHECKING:
@@ -16,6 +13,10 @@ if TYPE_CHECKING:
 
 def clients_of(aws_endpoint_url: str) -> Callable[[str], Any]:
     """A maker of boto3 clients, by the service's name."""
+    # Imported here: the command line asks for an address far more often than for a client.
+    import boto3
+    from botocore.config import Config
+
     session = boto3.Session(
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - nobody's

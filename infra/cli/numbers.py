@@ -71,7 +71,9 @@ def _block(name: str, stats: ConsumerStats) -> RenderableType:
     numbers.append(("oldest", Text(short(stats.oldest_age_seconds))))
     if stats.rates:
         numbers.append(("done/min", Text(f"{stats.rates.done:,.4g}")))
-    shown = Columns(Text.assemble((f"{label} ", "dim"), number) for label, number in numbers)
+    shown = Columns(
+        (Text.assemble((f"{label} ", "dim"), number) for label, number in numbers), padding=(0, 2)
+    )
     return Group(_name(name, stats), Padding(shown, (0, 0, 0, INDENT)))
 
 

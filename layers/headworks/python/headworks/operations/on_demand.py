@@ -77,12 +77,13 @@ class DeployedOnDemand:
         self, hand: Hand, queue: Queue, batch_size: int, remaining: Callable[[], timedelta]
     ) -> list[dict[str, Any]]:
         """As many as were asked for, and never more than the function has been given time for."""
-        most, records = min(batch_size, queue.batch_size), list[dict[str, Any]]()
-        while len(records) < most and remaining() > LONGEST_WAIT / 2:
+        most = min(batch_size, queue.batch_size)
+        records = hand.receive(most)
+        while 0 < len(records) < most and remaining() > LONGEST_WAIT / 2:
             received = hand.receive(most - len(records))
-            records += received
             if not received:
                 break
+            records += received
         return records
 
     def _invoke(self, function: str, records: Sequence[Mapping[str, Any]], wait: timedelta) -> object:

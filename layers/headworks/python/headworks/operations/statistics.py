@@ -83,7 +83,7 @@ class DeployedStatistics:
     def of_queues(self, queues: Sequence[Queue]) -> dict[str, list[ConsumerStats]]:
         addresses = [Address(queue.name, consumer) for queue in queues for consumer in queue.consumers]
         names = [of_consumer(address) for address in addresses]
-        flags = self._calls.ask("the record of pauses", self._from.flags.read, names)
+        flags = self._calls.ask("The record of pauses", self._from.flags.read, names)
         told = self._calls.ask("CloudWatch", self._told_of, addresses)
         inquiries = {address: self._inquire(address) for address in addresses}
         return {
@@ -98,10 +98,10 @@ class DeployedStatistics:
     def of_sources(self) -> list[SourceStats]:
         names = [source.name for source in self._topology.sources]
         record = self._calls.ask(
-            "the record of pauses", self._from.flags.read, [of_source(name) for name in names]
+            "The record of pauses", self._from.flags.read, [of_source(name) for name in names]
         )
         held = {
-            name: self._calls.ask(f"what {name} sent", self._from.kept_back.count, name) for name in names
+            name: self._calls.ask(f"What {name} sent", self._from.kept_back.count, name) for name in names
         }
         hearing = Hearing(self._log)
         flags = hearing.hear(record) or {}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headworks.testing import Environment
     from tests.chaos.books import Books
 
+MOMENT = timedelta(milliseconds=100)
 LONGER_THAN_ANY_FUNCTION = timedelta(minutes=15)
 
 
@@ -265,6 +266,7 @@ class DyingDeadLetters:
         self._store = store
 
     def claim(self, keys, putting, *, lasts):
+        self._take_a_moment()
         self._process.reach(Point.REPLAY_BEFORE_CLAIM)
         self._process.environment.check()
         claims = self._store.claim(keys, putting, lasts=lasts)
@@ -272,6 +274,8 @@ class DyingDeadLetters:
         return claims
 
     def sent(self, claims):
+        self._take_a_moment()
+        self._process.environment.check()
         middle = len(claims) // 2
         self._store.sent(claims[:middle])
         self._process.reach(Point.REPLAY_HALF_MARKED)
@@ -284,6 +288,10 @@ class DyingDeadLetters:
         self._store.give_back(claims)
         if claims:
             self._process.reach(Point.REPLAY_AFTER_GIVING_BACK)
+
+    def _take_a_moment(self) -> None:
+        """Whatever else there is goes on meanwhile."""
+        self._process.environment.clock.advance(MOMENT)
 
 
 class DyingReplayStore:

@@ -6,6 +6,7 @@ from headworks.settings import Settings
 from headworks.telemetry import PowertoolsLog
 from headworks.upkeep import WAKE_WAITING
 from pipeline import TOPOLOGY
+from wake_waiting.expiries import expiries
 from wake_waiting.pauses import pauses
 from wake_waiting.rounds import Rounds
 from wake_waiting.wakers import replays, wakers
@@ -16,7 +17,7 @@ settings = Settings()
 rounds = Rounds(
     wakers(TOPOLOGY, settings, log),
     replays=replays(TOPOLOGY, settings, log),
-    beside=[pauses(TOPOLOGY, settings)],
+    beside=[pauses(TOPOLOGY, settings), expiries(TOPOLOGY, settings)],
     log=log,
 )
 handler = rounds.go

@@ -11,7 +11,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from headworks.operations.warnings import NEAR_RETENTION, in_words
 from headworks.outcome import Dead
-from headworks.telemetry import EXCUSED, NAMESPACE, PAUSED
+from headworks.telemetry import EXCUSED, EXPIRING, NAMESPACE, PAUSED
 from headworks.upkeep import BURY_CRASHED
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class MonitoredConsumer:
     def raise_alarms(self, topic: AlarmTopic) -> None:
         """Alarm where messages are dead, late or crashing, or where the queue is about to stand still."""
         self._raise_alarms_of_the_dead(topic)
+        if self._service.declaration.dead_letters_kept_for is not None:
+            self._raise_alarm_of_expiry(topic, self._service.declaration.dead_letters_kept_for)
         self._raise_alarms_of_pauses(topic)
         id_, label, consumer = self._service.id_, self._service.label, self._service.name
         topic.alarm(
@@ -139,6 +141,17 @@ class MonitoredConsumer:
             periods=minutes,
             sentence=f"{BURY_CRASHED.function} has tried for {minutes} minutes to write dead letters of {label} "
             "down: they are in no list yet. Read its log first: its lines `trouble` say what keeps it from that.",
+        )
+
+    def _raise_alarm_of_expiry(self, topic: AlarmTopic, kept_for: timedelta) -> None:
+        """Alarm before dead letters are gone for good."""
+        label, notice = self._service.label, _whole_seconds(self._service.declaration.expiry_notice)
+        topic.alarm(
+            f"{self._service.id_}ExpiringDeadLetters",
+            metric=self._told(EXPIRING, ALARM_PERIOD),
+            at_least=1,
+            sentence=f"Dead letters of {label} expire within {in_words(notice)}: they are kept for "
+            f"{in_words(kept_for)}. `headworks dead list` first: replay them, or let them go.",
         )
 
     def _raise_alarms_of_pauses(self, topic: AlarmTopic) -> None:

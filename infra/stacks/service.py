@@ -175,7 +175,7 @@ class HeadworksService(Stack):
 
     def _bury_crashed(self) -> BuryCrashedFunction:
         function = self._upkeep(BuryCrashedFunction)
-        self._storage.claim_check.grant_keep(function)
+        self._storage.claim_check.grant_keep(function, self._topology.queues)
         targets = [queue.announces_dead_to for queue in self._topology.queues if queue.announces_dead_to]
         self._let_send(function, list(dict.fromkeys(targets)))
         return function
@@ -201,7 +201,7 @@ class HeadworksService(Stack):
         storage.deduplication.grant_items(function.function)
         storage.ledger.grant_leases(function.function)
         storage.ledger.grant_searches(function.function)
-        storage.claim_check.grant_keep(function)
+        storage.claim_check.grant_keep(function, self._topology.queues)
         self._let_control(function)
         self.api.add(ADMINISTER, function)
         return function

@@ -26,7 +26,13 @@ from infra.deployment import Deployment
 from infra.tree import Tree
 from pipeline import TOPOLOGY
 
-OBITUARIES = Queue(name="obituaries", payload=Announcement, consumers=("tell_operator",), internal=True)
+OBITUARIES = Queue(
+    name="obituaries",
+    payload=Announcement,
+    consumers=("tell_operator",),
+    internal=True,
+    dead_letters_kept_for=timedelta(days=14),
+)
 OTHER = Topology(
     queues=(
         OBITUARIES,

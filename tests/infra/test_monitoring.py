@@ -9,7 +9,7 @@ from datetime import timedelta
 from headworks.ledger.catalogue import Address
 from headworks.operations.control import Pause
 from headworks.operations.flags import of_consumer, of_source
-from headworks.telemetry import powertools_counts, powertools_gauge
+from headworks.telemetry import EXPIRING, powertools_counts, powertools_gauge
 from headworks.testing.clock import MovingClock
 from headworks.testing.flags import MemoryFlags
 from headworks.upkeep import BURY_CRASHED
@@ -114,6 +114,22 @@ def test_messages_that_sqs_will_delete_are_an_alarm_paused_or_not(synthesised):
             {"QueueName": synthesised.id_of(parts.queue)},
         )
         assert near["Threshold"] == queue.retention.total_seconds() * 3 / 4
+
+
+def test_dead_letters_are_an_alarm_before_they_expire_where_they_do(synthesised, capsys):
+    for queue, parts in synthesised.consumers():
+        watching = [
+            each
+            for each in alarms(synthesised)
+            if each.get("MetricName") == EXPIRING and parts.name in str(each)
+        ]
+        assert len(watching) == (queue.dead_letters_kept_for is not None)
+        for each in watching:
+            powertools_gauge({EXPIRING: 1}, service=parts.name, queue=queue.name)
+            line = json.loads(capsys.readouterr().out)
+            [dimensions] = line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+            assert watched(synthesised, each) == (EXPIRING, {name: line[name] for name in dimensions})
+            assert each["Threshold"] == 1
 
 
 def test_a_message_that_a_topic_lets_go_of_is_an_alarm(synthesised):

@@ -33,7 +33,7 @@ def test_a_consumer_may_take_from_its_own_queue_keep_its_ledger_and_send_where_i
             ({"s3:ListBucket"}, storage.claim_check.bucket),
         )
         expected |= objects(storage, "s3:GetObject", f"*/{queue.name}/*")
-        expected |= objects(storage, "s3:PutObject", f"kept/{queue.name}/*")
+        expected |= objects(storage, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
         expected |= objects(storage, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
         expected |= sending(synthesised, synthesised.told_by(queue)) | tables(synthesised, parts.name)
         if any(route.endpoint for route in topology.routes if route.queue == queue.name):
@@ -84,7 +84,7 @@ def test_bury_crashed_may_empty_every_dead_letter_queue_and_keep_what_lay_there(
         (ENTRIES, storage.ledger.table),
         ({"s3:ListBucket"}, storage.claim_check.bucket),
     )
-    expected |= objects(storage, "s3:GetObject", "*") | objects(storage, "s3:PutObject", "kept/*")
+    expected |= keeping(synthesised)
     expected |= sending(synthesised, synthesised.told_of_the_dead())
 
     assert allowed(synthesised, synthesised.stacks.service.bury_crashed.function) == expected
@@ -98,7 +98,7 @@ def test_wake_waiting_may_search_the_ledger_and_send_to_every_consumers_own_queu
         ({"s3:ListBucket"}, storage.claim_check.bucket),
     )
     for queue, _ in synthesised.consumers():
-        for prefix in (queue.waiting_prefix, "kept/"):
+        for prefix in (queue.waiting_prefix, queue.kept_prefix, "kept/"):
             expected |= objects(storage, "s3:GetObject", f"{prefix}{queue.name}/*")
     ledger = Synthesised.id_of(storage.ledger.table)
     expected |= {("dynamodb:Query", f"{ledger}/index/{index}") for index in ("listed", "found_by")}
@@ -119,7 +119,7 @@ def test_administer_may_read_the_operators_secret_every_ledger_and_send_to_every
         (ITEMS, storage.deduplication.table),
         ({"s3:ListBucket"}, storage.claim_check.bucket),
     )
-    expected |= objects(storage, "s3:GetObject", "*") | objects(storage, "s3:PutObject", "kept/*")
+    expected |= keeping(synthesised)
     expected |= {("dynamodb:Query", f"{ledger}/index/{index}") for index in ("listed", "found_by")}
     expected |= controlling(synthesised)
 
@@ -211,6 +211,16 @@ def controlling(synthesised):
         for version in ("", ":$LATEST"):
             expected.add(("lambda:InvokeFunction", f"{synthesised.id_of(parts.function)}{version}"))
     return expected
+
+
+def keeping(synthesised):
+    """What it takes to keep the bodies of whatever is dead."""
+    storage = synthesised.stacks.storage
+    return objects(storage, "s3:GetObject", "*") | {
+        grant
+        for queue in synthesised.topology.queues
+        for grant in objects(storage, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
+    }
 
 
 def objects(storage, action, keys):

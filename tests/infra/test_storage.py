@@ -9,9 +9,9 @@ from datetime import timedelta
 import aws_cdk as cdk
 import pytest
 
-from headworks.claim_check import KEPT_PREFIX
 from headworks.ledger import layout
 from headworks.naming import resource_id
+from headworks.queue import KEPT_PREFIX
 from headworks.upkeep import BURY_CRASHED
 from infra.constructs.pipeline_queue import PipelineQueue
 from infra.constructs.queue_service import SeveralConsumers
@@ -200,7 +200,9 @@ def test_a_body_is_kept_as_long_as_its_message_can_live_and_no_day_longer(synthe
         for prefix, life in (
             (queue.body_prefix, queue.memory_of_keys),
             (queue.waiting_prefix, queue.memory_of_waits),
+            (queue.kept_prefix, queue.memory_of_the_dead),
         )
+        if life is not None
     }
     assert set(rules) == set(lives)
     for prefix, rule in rules.items():

@@ -168,3 +168,15 @@ def test_dead_letters_are_announced_to_no_ordered_queue():
 
     with pytest.raises(InvalidQueue, match=r"orders: dead letters have no ordering key .* other is ordered"):
         a_queue(announces_dead_to=ordered)
+
+
+def test_dead_letters_that_are_gone_at_once_are_refused():
+    with pytest.raises(
+        InvalidQueue, match=r"orders: dead letters that are kept for 1:00:00 are gone .*1 day"
+    ):
+        a_queue(dead_letters_kept_for=timedelta(hours=1))
+
+
+def test_somebody_is_told_three_days_before_dead_letters_expire_or_a_tenth_of_their_time():
+    assert a_queue(dead_letters_kept_for=timedelta(days=90)).expiry_notice == timedelta(days=3)
+    assert a_queue(dead_letters_kept_for=timedelta(days=10)).expiry_notice == timedelta(days=1)

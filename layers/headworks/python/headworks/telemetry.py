@@ -20,6 +20,8 @@ NAMESPACE = "Headworks"
 # are no trouble, told every minute, for an alarm's arithmetic makes nothing of a metric that nobody publishes.
 PAUSED = "Paused"
 EXCUSED = "Excused"
+# How many dead letters expire soon, where their queue keeps them for a time only.
+EXPIRING = "ExpiringDeadLetters"
 LONGEST_ERROR = 1000
 # The attribute of a log record that holds an action's fields.
 FIELDS = "headworks_fields"

@@ -64,6 +64,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         self._list = f"{queue.name}/{consumer}"
         super().__init__(self._list, client, table=table, remembered_for=queue.memory_of_keys)
         self._remembered_for = queue.memory_of_keys
+        self._kept_for = queue.dead_letters_kept_for
         self._clock = clock or SystemClock()
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="ledger")
 
@@ -327,12 +328,16 @@ class DynamoDBLedger(FencedPersistenceLayer):
         return self._update(self.identity(entry.key), expression, condition, values)
 
     def _epitaph(self, reason: Reason, failure: Failure | None, now: datetime) -> dict[str, Any]:
-        told = {"reason": string(reason), "died_at": milliseconds(now), "expiration": number(layout.NEVER)}
+        kept = number(layout.NEVER) if self._kept_for is None else seconds(now + self._kept_for)
+        told = {"reason": string(reason), "died_at": milliseconds(now), "expiration": kept}
         return told | layout.last_error(failure)
 
     def _keep(self, entry: Entry, letter: Letter, *, until: datetime | None, attempt: int = 0) -> None:
         body = self._body(entry, letter, until)
         if until is None:
+            if self._kept_for is not None:
+                kept_until = seconds(self._clock.now() + self._kept_for)
+                body["Item"] = {**body["Item"], "expiration": kept_until, layout.KEPT: {"BOOL": True}}
             # A late copy of a message that was edited doesn't undo that.
             body["ConditionExpression"] = layout.MAY_BE_REWRITTEN
             body["ExpressionAttributeValues"] = {
@@ -340,8 +345,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
                 ":attempt": number(attempt),
             }
         if until is not None:
-            # A late owner has the same message: the body of a dead one doesn't begin to expire for it.
-            body["ConditionExpression"] = "attribute_not_exists(id) OR attribute_exists(expiration)"
+            body["ConditionExpression"] = layout.MAY_WAIT
         try:
             self.client.put_item(**body)
         except ClientError as error:

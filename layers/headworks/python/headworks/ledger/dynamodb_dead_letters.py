@@ -202,8 +202,7 @@ class DynamoDBDeadLetters:
             layout.EDITED_MESSAGE: string(item.entry.message_id),
             layout.EDITED_AFTER: number(item.attempt),
         }
-        if "expiration" in met.body:
-            body["expiration"] = met.body["expiration"]
+        body |= {name: met.body[name] for name in ("expiration", layout.KEPT) if name in met.body}
         writes: list[TransactWriteItemTypeDef] = [
             {
                 "Update": {

@@ -75,6 +75,10 @@ LONGEST_WHY = 500
 
 # Of a body whose message was edited: which message it was, and after which attempt.
 EDITED_MESSAGE, EDITED_AFTER = "edited_message", "edited_after"
+# Of the body of a dead letter that expires in time: those of the others have no expiration that would tell them.
+KEPT = "kept"
+# A late owner has the same message: the body of a dead one isn't to live as briefly as one that waits.
+MAY_WAIT = f"attribute_not_exists(id) OR (attribute_exists(expiration) AND attribute_not_exists({KEPT}))"
 # A late copy of a message knows nothing of what was edited since; another message, or a later attempt, does.
 MAY_BE_REWRITTEN = (
     f"attribute_not_exists({EDITED_MESSAGE}) OR {EDITED_MESSAGE} <> :message_id OR {EDITED_AFTER} < :attempt"

@@ -91,7 +91,12 @@ def spent(table: str, owner_of_list: str, claim: Claim, *, until: datetime) -> S
     """The body that was sent may expire, unless it was written anew since: by another death, or by somebody's hand."""
     body = layout.body_id(layout.identity(owner_of_list, claim.entry.key))
     return _update(
-        table, body, {"expiration": seconds(until)}, _version(claim), missing=layout.EDITED_MESSAGE
+        table,
+        body,
+        {"expiration": seconds(until)},
+        _version(claim),
+        removes=(layout.KEPT,),
+        missing=layout.EDITED_MESSAGE,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import json
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Never
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from administer.troubles import Troubles
     from headworks.topology import Topology
 
+# "Lambda quotas": a response, with some room for what is around it.
+MOST_ANSWER_BYTES = 6 * 1024 * 1024 - 16 * 1024
+# What a character of a body may come to: four bytes of UTF-8, or a quote and its backslash.
+LONGEST_CHARACTER = 4
+
 
 class Administration:
     """A Lambda entry point.  Whoever presents no valid token learns nothing, not even what there is."""
@@ -38,6 +44,7 @@ class Administration:
             enable_validation=True,
             # A document of ours that isn't what it says is our own mistake, not the client's.
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+            serializer=partial(json.dumps, separators=(",", ":"), ensure_ascii=False),
             debug=False,
         )
         for operation in self._operations:
@@ -58,7 +65,7 @@ class Administration:
         answer = self._resolver.resolve(request, context)
         if operation.changes_something:
             self._record(operation, request, status=answer["statusCode"])
-        return answer
+        return _fitting(answer)
 
     def describe_itself(self) -> dict[str, Any]:
         """What this API is, as OpenAPI 3.1."""
@@ -104,6 +111,15 @@ class Administration:
 
 def _nothing_at(path: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {excerpt(path)}.")
+
+
+def _fitting(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, if Lambda hands it on: it refuses what is larger, and nobody would know why.  Raises `Problem`."""
+    if len(answer["body"]) > MOST_ANSWER_BYTES / LONGEST_CHARACTER:
+        size = len(json.dumps(answer, ensure_ascii=False).encode())
+        if size > MOST_ANSWER_BYTES:
+            raise bad_request(f"The answer would have {size:,} bytes, and 6 MB can be sent: ask for less.")
+    return answer
 
 
 def _let_out(error: Exception) -> Never:

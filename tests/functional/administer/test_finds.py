@@ -140,17 +140,28 @@ def test_a_number_however_large_is_told(stand, number):
     assert answer.status == 200
 
 
-def test_messages_that_an_answer_has_no_room_for_are_left_out_and_said_to_be(stand):
-    large = '{"specversion":"1.0","id":"msg_a","source":"s","type":"t","data":"%s"}' % (
-        "x" * (MOST_BYTES_SHOWN - 999)
-    )
-    for consumer in ("tell_customer", "count_stock"):
-        stand.bury("a", consumer=consumer, body=large)
+@pytest.mark.parametrize("text", ["x", "\u4e16", '\\"', "\\\\", "\\u0007"])
+def test_messages_that_an_answer_has_no_room_for_are_left_out_and_said_to_be(stand, text):
+    for consumer, share in (("tell_customer", 0.9), ("count_stock", 0.2)):
+        length = int(MOST_BYTES_SHOWN * share / len(json.dumps(text, ensure_ascii=False).encode()[1:-1]))
+        data = text * length
+        stand.bury("a", consumer=consumer, body=f'{EVENT},"data":"{data}"}}')
     stand.clock.advance(SECOND)
     stand.finder.known["a"] = Found(stories=stories(stand))
 
     first, second = stand.get("/messages/a").body["items"]
 
-    assert len(first["message"]["data"]) == MOST_BYTES_SHOWN - 999
-    assert second["message"] == {"missing": second["message"]["missing"]}
+    assert "data" in first["message"]
+    assert list(second["message"]) == ["missing"]
     assert "more than this answer has room for" in second["message"]["missing"]
+
+
+def test_a_page_that_lambda_wouldnt_hand_on_is_refused_with_what_to_do(stand):
+    for number in range(1000):
+        stand.bury(str(number), error='"' * 4000)
+
+    answer = stand.get("/queues/orders/messages?limit=1000")
+
+    assert answer.status == 400
+    assert "6 MB can be sent: ask for less" in answer.body["detail"]
+    assert stand.get("/queues/orders/messages?limit=100").status == 200

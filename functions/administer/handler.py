@@ -16,22 +16,21 @@ from administer.replaying import Replaying
 from administer.troubles import Troubles
 from headworks import clients
 from headworks.clock import SystemClock
-from headworks.settings import Settings
-from headworks.telemetry import PowertoolsLog
-from headworks.upkeep import ADMINISTER
-from headworks.webhooks.secrets import SecretsManager
-from headworks.wiring import (
+from headworks.operations.wiring import (
     catalogue,
-    claim_check,
     dead_letters,
     finder,
-    memory,
     on_demand,
     pauses,
     purging,
     replays,
     statistics,
 )
+from headworks.settings import Settings
+from headworks.telemetry import PowertoolsLog
+from headworks.upkeep import ADMINISTER
+from headworks.webhooks.secrets import SecretsManager
+from headworks.wiring import claim_check, memory
 from pipeline import TOPOLOGY
 
 log = PowertoolsLog(ADMINISTER.function)

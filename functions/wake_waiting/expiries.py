@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from headworks.clock import SystemClock
 from headworks.ledger.catalogue import Address, Filter
 from headworks.ledger.ledger import State
+from headworks.operations.wiring import catalogue
 from headworks.telemetry import EXPIRING, powertools_gauge
-from headworks.wiring import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable

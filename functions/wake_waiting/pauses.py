@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from headworks.clock import SystemClock
 from headworks.ledger.catalogue import Address
 from headworks.operations.flags import of_consumer, of_source
+from headworks.operations.wiring import resuming
 from headworks.telemetry import EXCUSED, PAUSED, powertools_gauge
 from headworks.upkeep import WAKE_WAITING
 from headworks.waking import INTERVAL
-from headworks.wiring import flags, resuming
+from headworks.wiring import flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

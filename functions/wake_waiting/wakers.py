@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headworks.clock import SystemClock
+from headworks.operations.wiring import replays as deployed_replays
 from headworks.waking import Waker
 from headworks.wiring import claim_check, dynamodb_ledger, sqs_broker
-from headworks.wiring import replays as deployed_replays
 
 if TYPE_CHECKING:
     from headworks.brokers.broker import Broker

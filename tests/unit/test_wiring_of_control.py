@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from headworks import settings, wiring
+from headworks import settings
 from headworks.ledger.catalogue import Address
+from headworks.operations import wiring
 from headworks.operations.control import OnDemand, Pauses, Purging, Statistics
 from headworks.settings import Settings
 from pipeline import TOPOLOGY

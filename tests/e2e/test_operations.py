@@ -64,6 +64,45 @@ def test_a_delivered_event_is_found_by_its_message_id_and_by_its_providers(pipel
     assert message_id in headworks("find", answer.event_id).stdout
 
 
+def test_a_dead_letter_is_replayed_and_delivered_once(pipeline, headworks):
+    event, message_id = dead_event(pipeline)
+    pipeline.behave(event, 200)
+
+    counted = document(headworks("dead", "replay", message_id, "--dry-run", "--json"))
+    replayed = document(headworks("dead", "replay", message_id, "--because", "it is back", "--json"))
+    again = headworks("dead", "replay", message_id, "--queue", "webhooks", "--json")
+
+    assert (counted["state"], counted["selected"]) == ("dry run", 1)
+    assert (replayed["state"], replayed["sent"]) == ("finished", 1)
+    assert json.loads(again.stdout)["sent"] == 0
+    refused, delivered = pipeline.wait_for(event, deliveries=2)
+    assert (refused.status, delivered.status) == (404, 200)
+    [item] = document(headworks("find", message_id, "--json"))["items"]
+    [record] = item["replayed"]
+    assert (record["replay"], record["reason"]) == (replayed["id"], "it is back")
+    assert document(headworks("replays", "show", replayed["id"], "--json"))["by"] == record["by"]
+
+
+def test_a_payload_is_edited_before_it_is_replayed(pipeline, headworks, tmp_path):
+    event, message_id = dead_event(pipeline)
+    [item] = document(headworks("dead", "show", message_id, "--json"))["items"]
+    payload = tmp_path / "payload.json"
+    text = json.dumps({"mark": event.mark, "edited": True})
+    payload.write_text(json.dumps({**item["message"]["data"], "body": {"$text": text}}))
+    refused = tmp_path / "refused.json"
+    refused.write_text('{"endpoint": 7}')
+    pipeline.behave(event, 200)
+
+    wrong = headworks("dead", "edit", message_id, "--file", refused, "--yes")
+    edited = document(headworks("dead", "edit", message_id, "--file", payload, "--yes", "--json"))
+    headworks("dead", "replay", message_id)
+
+    assert wrong.returncode == 2
+    assert edited["original"]["data"] == item["message"]["data"]
+    _, delivered = pipeline.wait_for(event, deliveries=2)
+    assert delivered.body == text.encode()
+
+
 def test_a_dead_letter_is_deleted(pipeline, headworks):
     _, message_id = dead_event(pipeline)
 
@@ -125,6 +164,7 @@ def test_no_command_shows_the_token(pipeline, headworks):
         ("stats",),
         ("find", message_id),
         ("dead", "show", message_id, "--json"),
+        ("replays", "list"),
     ):
         told = headworks(*command)
         assert pipeline.outputs.admin_token not in told.stdout + told.stderr

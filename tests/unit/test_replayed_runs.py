@@ -34,6 +34,7 @@ class Stand:
         self.ledger, self.broker = MemoryLedger(clock), MemoryBroker()
         self.dead_letters = MemoryDeadLetters(self.ledger, clock)
         self.seen = []
+        self.deliveries = 0
         self.does = fail
         policy = RetryPolicy(delays=(SECOND,) * (ATTEMPTS - 1), jitter=0)
         self.consumer = Consumer(
@@ -51,7 +52,8 @@ class Stand:
 
     def receive(self, body, *, name=None):
         """One delivery; its outcome."""
-        record = sqs_record(body)
+        self.deliveries += 1
+        record = sqs_record(body, message_id=f"sqs-{self.deliveries}")
         if name is not None:
             record["messageAttributes"] = {KNOWN_AS: {"stringValue": name, "dataType": "String"}}
         self.consumer(sqs_event(record), FakeContext())

@@ -12,6 +12,7 @@ from headworks.clock import SystemClock
 from headworks.ledger import layout
 from headworks.message import encode, new_message
 from infra.local.aws import clients_of
+from pipeline.queues import PAYMENTS
 from pipeline.sources import PAYMENT_SUCCEEDED
 from tests.e2e.pipeline import eventually
 
@@ -69,12 +70,13 @@ def test_500_messages_that_arrive_while_their_consumer_is_paused_are_done_once_e
     assert (paused.status, resumed.status) == (200, 200)
     assert shown["paused"]["reason"] == "a test"
     assert shown["trouble"] == []
+    # A process of the emulator's that dies in such a burst gives its batch back after the visibility timeout.
     items = eventually(
         lambda: items_of(pipeline, messages),
         lambda found: [each["state"]["S"] for each in found] == ["completed"] * MANY,
-        seconds=120,
+        seconds=PAYMENTS.visibility_timeout.total_seconds() + 60,
     )
-    assert {item["attempt"]["N"] for item in items} == {"1"}
+    assert [item for item in items if item["attempt"]["N"] != "1" and item["crashes"]["N"] == "0"] == []
 
 
 def test_what_a_paused_source_sends_is_answered_kept_back_and_sent_when_it_is_resumed(pipeline):

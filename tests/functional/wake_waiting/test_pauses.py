@@ -12,7 +12,7 @@ from headworks.operations.flags import Phase, of_consumer, of_source
 from headworks.telemetry import Action
 from headworks.testing.events import FakeContext
 from headworks.upkeep import WAKE_WAITING
-from tests.support.controlled import COUNT, FULFIL, STORE, TOPOLOGY, Controlled, plenty
+from tests.support.controlled import ADDRESSES, COUNT, FULFIL, STORE, TOPOLOGY, Controlled, plenty
 from wake_waiting.pauses import Pauses
 from wake_waiting.rounds import NotAllWoken, Rounds
 
@@ -59,9 +59,7 @@ def stand():
 def test_what_is_not_paused_has_no_excuse_and_that_is_told_too(stand):
     stand.go()
 
-    assert stand.told == {
-        (address.consumer, address.queue): {"Excused": 0} for address in (FULFIL, STORE, COUNT)
-    }
+    assert stand.told == {(address.consumer, address.queue): {"Excused": 0} for address in ADDRESSES}
 
 
 def test_what_is_paused_is_told_and_excused(stand):

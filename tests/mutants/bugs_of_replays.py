@@ -5,9 +5,11 @@ from __future__ import annotations
 from tests.mutants.planting import Bug, Swap
 
 CONTRACT = "tests/contract/test_dead_letters.py"
+CHANGED = "tests/contract/test_changed_dead_letters.py"
 RECORDS = "tests/contract/test_replay_store.py"
 RUNS = "tests/unit/test_replayed_runs.py"
 OPERATION = "tests/unit/test_replays.py"
+CARRIED_ON = "tests/unit/test_replays_carried_on.py"
 BROKER = "tests/unit/test_sqs_broker.py"
 ITEMS = "tests/contract/test_dead_letter_items.py"
 CHAOS = "tests/chaos/test_replays.py"
@@ -103,17 +105,17 @@ CLAIMS = (
     ),
     Bug(
         "a late copy undoes an edit (DynamoDB)",
-        (CONTRACT,),
+        (CHANGED,),
         (Swap("ledger/layout.py", "", "OR {EDITED_AFTER} < :attempt", "OR {EDITED_AFTER} >= :attempt"),),
     ),
     Bug(
         "the first message of an edited one is lost at the second edit (DynamoDB)",
-        (CONTRACT,),
+        (CHANGED,),
         (Swap(DYNAMODB, "DynamoDBDeadLetters._edition", "met.body and not met.has_original", "met.body"),),
     ),
     Bug(
         "what waits is taken away while it is on its way (DynamoDB)",
-        (CONTRACT,),
+        (CHANGED,),
         (Swap(DYNAMODB, "DynamoDBDeadLetters.take_away", "item.due > now + SENT_AHEAD", "item.due > now"),),
     ),
     Bug(
@@ -197,7 +199,7 @@ REPLAYS = (
     ),
     Bug(
         "what couldn't be sent isn't given back",
-        (OPERATION,),
+        (CARRIED_ON, OPERATION),
         (
             Swap(
                 "operations/putting_back.py",
@@ -209,7 +211,7 @@ REPLAYS = (
     ),
     Bug(
         "a later message of an ordering key overtakes one that couldn't be sent",
-        (OPERATION,),
+        (CARRIED_ON, OPERATION),
         (
             Swap(
                 "operations/putting_back.py",
@@ -269,12 +271,12 @@ REPLAYS = (
     ),
     Bug(
         "what was sent before a death is counted by nobody",
-        (OPERATION, CHAOS),
+        (CARRIED_ON, CHAOS),
         (Swap("operations/shift.py", "Shift._count", "came.refused[Refusal.SENT] if is_redo else 0", "0"),),
     ),
     Bug(
         "what couldn't be sent is never tried again",
-        (OPERATION,),
+        (CARRIED_ON, OPERATION),
         (
             Swap(
                 "operations/shift.py",
@@ -286,12 +288,12 @@ REPLAYS = (
     ),
     Bug(
         "a rate isn't kept to",
-        (OPERATION,),
+        (CARRIED_ON, OPERATION),
         (Swap("operations/shift.py", "Shift._paced", "sent / self._request.rate", "0"),),
     ),
     Bug(
         "a replay goes on however many fail again",
-        (OPERATION,),
+        (CARRIED_ON, OPERATION),
         (
             Swap(
                 "operations/shift.py", "Shift._must_stop", "failed >= FAILED_AGAIN_AT_LEAST and", "False and"
@@ -300,7 +302,7 @@ REPLAYS = (
     ),
     Bug(
         "a stop isn't obeyed",
-        (OPERATION,),
+        (CARRIED_ON, OPERATION),
         (
             Swap("operations/shift.py", "Shift._save", "and job.replay.standing is Standing.RUNNING", ""),
             Swap(
@@ -337,7 +339,7 @@ REPLAYS = (
     ),
     Bug(
         "another request takes a replay's id over",
-        (OPERATION,),
+        (CARRIED_ON, OPERATION),
         (
             Swap(
                 "operations/replaying.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,9 +42,14 @@ def died(n: int) -> datetime:
     return NEW_YEAR + timedelta(seconds=n)
 
 
-def items_of(n: int) -> list[dict]:
+def entry_of(n: int) -> Entry:
+    """Whose dead letter it is."""
+    return Entry(key=f"k{n}", message_id=f"msg_{n}", type="order.placed", source="shop")
+
+
+def items_of(n: int, body: str = BODY) -> list[dict]:
     """A dead letter as the ledger leaves it: item and body."""
-    entry = Entry(key=f"k{n}", message_id=f"msg_{n}", type="order.placed", source="shop")
+    entry = entry_of(n)
     name = f"{FULFIL.queue}/{FULFIL.consumer}"
     identity, at = layout.identity(name, entry.key), died(n)
     reason, failure = failure_of(n)
@@ -51,18 +57,19 @@ def items_of(n: int) -> list[dict]:
     item |= layout.listing(State.DEAD, name, entry.key, at) | layout.found_by(entry.message_id)
     item |= layout.last_error(failure)
     item |= {"state": layout.string(State.DEAD), "reason": layout.string(reason)}
+    item |= {"died_at": layout.milliseconds(at), "expiration": layout.number(layout.NEVER)}
     if failure is not None:
         item["history"] = {"M": {"a5": layout.failure_value(failure)}}
-    letter = Letter(body=BODY, sent_at=at)
+    letter = Letter(body=body, sent_at=at)
     return [item, layout.letter_item(identity, letter)]
 
 
-def put(client: Any, table: str) -> None:
+def put(client: Any, table: str, body_of: Callable[[int], str] = lambda _: BODY) -> None:
     """Put all of them there."""
 
     def put_some(items: list[dict]) -> None:
         client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item}} for item in items]})
 
-    items = [item for n in range(MANY) for item in items_of(n)]
+    items = [item for n in range(MANY) for item in items_of(n, body_of(n))]
     with ThreadPoolExecutor(4) as calls:
         list(calls.map(put_some, chunks(items, AT_ONCE)))

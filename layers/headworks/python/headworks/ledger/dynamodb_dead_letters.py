@@ -140,8 +140,10 @@ class DynamoDBDeadLetters:
             for claim, _ in wanted
             if claim.entry.key not in refused or owners.get(claim.entry.key) == claim.token
         ]
-        completed = [each for each in mine if each.was is State.COMPLETED and each.body_version]
-        self._execute([kept_for_good(self._table, self._list, each) for each in completed])
+        lasting = {claim.token for claim, met in wanted if met.must_last}
+        self._execute(
+            [kept_for_good(self._table, self._list, each) for each in mine if each.token in lasting]
+        )
         return answers | {each.entry.key: each for each in mine}
 
     def _read(self, keys: Sequence[str]) -> dict[str, _Met]:
@@ -283,6 +285,15 @@ class _Met:
         """Whether the first message is kept already; an earlier message of the same key isn't it."""
         kept_of = self.original.get(layout.EDITED_MESSAGE)
         return bool(kept_of == string(self.candidate.item.entry.message_id))
+
+    @property
+    def must_last(self) -> bool:
+        """Whether its body would expire while its message is on its way: of what was completed, and, where dead
+        letters are kept for a time only, of what was edited, which isn't given another time once it is sent.
+        """
+        expires = "written" in self.body and "expiration" in self.body
+        was_completed = self.candidate.item.state is State.COMPLETED
+        return expires and (was_completed or layout.EDITED_MESSAGE in self.body)
 
     @property
     def as_read(self) -> dict[str, Any]:

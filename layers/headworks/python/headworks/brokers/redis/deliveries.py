@@ -1,0 +1,274 @@
+"""One process's deliveries of one consumer: fetched, kept alive, handed back."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from headworks.brokers.redis.delivered import Fetched, Finished, Received
+from headworks.brokers.redis.keys import GROUP
+from headworks.brokers.redis.operation import Call, Pause, Refused, command
+from headworks.brokers.redis.reading import is_run, read, value
+from headworks.brokers.redis.scripts import standard_scripts
+from headworks.brokers.redis.settling import LONGEST_RUN, Settling
+from headworks.chunks import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from headworks.brokers.redis.delivered import Verdict
+    from headworks.brokers.redis.keys import ConsumerKeys
+    from headworks.brokers.redis.operation import Argument, Operation
+    from headworks.brokers.redis.scripts import Scripts
+
+# Between two looks at what is due, while there is enough to do anyway; and when there isn't.
+TENDS_EVERY_SECONDS = 0.1
+LONGEST_BLOCK_SECONDS = 1.0
+MOST_PROMOTED = 200
+SEARCH_EVERY = timedelta(milliseconds=500)
+SEARCH_SIZE = 100
+MOST_A_CALL = 1_000
+# What is started must be well within its lease by the server's clock.
+MARGIN_OF_LEASE = 0.1
+
+_NOTHING_THERE = ("NOGROUP", "UNBLOCKED")
+
+
+class Deliveries:
+    """What one process takes of a consumer's stream, under a name that nobody else has.
+
+    `lease` is how long a delivery is its own without being extended.  A lease is held until
+    it is settled, handed back or found lost: `held` are those to keep alive.
+    """
+
+    def __init__(
+        self,
+        keys: ConsumerKeys,
+        name: str,
+        *,
+        lease: timedelta,
+        fifo: bool = False,
+        scripts: Scripts | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys = keys
+        self._name = name
+        self._lease = lease
+        self._fifo = fifo
+        self._scripts = scripts or standard_scripts()
+        self._now = now
+        self._tend_at = 0.0
+        self._next_due_at: float | None = None
+        self._unsure = True
+        self.held: dict[bytes, int] = {}
+        self._settling = Settling(keys, name, self.held, fifo=fifo, scripts=self._scripts)
+
+    def fetch(self, most: int, *, block: float = 0, idle: bool = False) -> Operation[Fetched]:
+        """Take up to `most` messages, or as many as one run has; wait up to `block` seconds for the first.
+
+        `idle` says that this process runs nothing: only then it is given a suspect, and nothing beside it.
+        """
+        until = self._now() + block
+        while True:
+            fetched = yield from self._fetch_once(most, until, idle=idle)
+            if fetched.deliveries or fetched.suspects or self._now() >= until:
+                return fetched
+            if fetched.paused:
+                yield Pause(min(LONGEST_BLOCK_SECONDS, max(until - self._now(), 0)))
+
+    def extend(self, leases: Collection[Received] | None = None) -> Operation[frozenset[bytes]]:
+        """Keep leases alive, all that are held or these; the entries that are somebody else's by now."""
+        some = dict(self.held) if leases is None else {each.entry: each.count for each in leases}
+        return self._on_leases("extend", (self._keys.stream,), some)
+
+    def settle(self, verdicts: Iterable[Verdict]) -> Operation[frozenset[bytes]]:
+        """Act on outcomes; see `Settling.settle`."""
+        return self._settling.settle(verdicts)
+
+    def hand_back(self, leases: Collection[Received]) -> Operation[frozenset[bytes]]:
+        """Let somebody else have what was never started; it counts as never delivered.
+
+        Of a run all members that are left.
+        """
+        started = self._settling.started_runs(each.entry for each in leases)
+        late = yield from self._settling.end_runs([each for each in leases if each.entry in started])
+        some = {each.entry: each.count for each in leases if each.entry not in started}
+        late |= yield from self._on_leases("hand_back", (self._keys.stream, self._keys.state), some)
+        for entry in some:
+            self.held.pop(entry, None)
+        return late
+
+    def leave(self) -> Operation[bool]:
+        """Give the name up; false while something is pending under it."""
+        gone = yield self._call("leave", (self._keys.stream,), GROUP, self._name)
+        return bool(gone)
+
+    def _fetch_once(self, most: int, until: float, *, idle: bool) -> Operation[Fetched]:
+        if self._unsure:
+            yield from self._recover()
+        suspects = 0
+        if idle or self._now() >= self._tend_at or (self._next_due_at or float("inf")) <= self._now():
+            tended = yield from self._tend(idle=idle)
+            if tended.deliveries or tended.paused:
+                return tended
+            suspects = tended.suspects
+            if suspects and not idle:
+                # Whoever has work finishes it, and then has time for them.
+                until = self._now()
+        deliveries = yield from self._read(most, self._block_until(until))
+        return Fetched(deliveries=tuple(deliveries), suspects=suspects)
+
+    def _block_until(self, until: float) -> float:
+        """Seconds to wait for a message: not past what is due next."""
+        now = self._now()
+        wait = min(until - now, LONGEST_BLOCK_SECONDS)
+        if self._next_due_at is not None:
+            wait = min(wait, self._next_due_at - now)
+        return max(wait, 0)
+
+    def _read(self, most: int, block: float) -> Operation[list[Received]]:
+        deadline = self._deadline()
+        waits: tuple[Argument, ...] = ("BLOCK", max(int(block * 1000), 1)) if block > 0 else ()
+        self._unsure = True
+        try:
+            answer = yield command(
+                *("XREADGROUP", "GROUP", GROUP, self._name, "COUNT", most, *waits),
+                *("STREAMS", self._keys.stream, ">"),
+                blocks=block,
+                repeatable=False,
+            )
+        except Refused as refused:
+            self._unsure = False
+            if not refused.says(*_NOTHING_THERE):
+                raise
+            self._tend_at = 0.0
+            return []
+        self._unsure = False
+        if not answer:
+            # Nothing is there: whatever comes first is due, or sent.
+            self._tend_at = self._now()
+            return []
+        received: list[Received] = []
+        for entry, fields in answer[0][1]:
+            received += read(entry, fields, count=1, deadline=deadline)
+        self.held.update((each.entry, 1) for each in received)
+        if any(each.resent for each in received):
+            received = yield from self._without_finished(received)
+        return received
+
+    def _tend(self, *, idle: bool) -> Operation[Fetched]:
+        """Bring back what is due, handed back or lost."""
+        deadline = self._deadline()
+        self._unsure = True
+        answer = yield self._call(
+            "tend",
+            (*self._keys.places[:4], *self._keys.done, self._keys.state),
+            *(GROUP, self._name, int(self._fifo), MOST_PROMOTED),
+            *(_milliseconds(self._lease), _milliseconds(SEARCH_EVERY), SEARCH_SIZE, int(idle)),
+        )
+        self._unsure = False
+        paused, time_there, next_due, more, back, suspect, suspects, second_step = answer
+        now = self._now()
+        self._tend_at = now if more or suspects else now + TENDS_EVERY_SECONDS
+        self._next_due_at = None if next_due < 0 else now + max(next_due - time_there, 1) / 1000
+        if second_step:
+            yield from self._promote(second_step)
+        if back:
+            received: list[Received] = []
+            for entry, fields in back:
+                received += read(entry, fields, count=1, deadline=deadline)
+            self.held.update((each.entry, 1) for each in received)
+            received = yield from self._without_finished(received)
+            return Fetched(deliveries=tuple(received), suspects=suspects)
+        if suspect:
+            entry, fields, count, marked = suspect
+            deliveries = yield from self._take_suspect(entry, fields, count, deadline, marked=bool(marked))
+            return Fetched(deliveries=tuple(deliveries), suspects=suspects)
+        return Fetched(suspects=suspects, paused=bool(paused))
+
+    def _take_suspect(
+        self, entry: bytes, fields: Sequence[bytes], count: int, deadline: float, *, marked: bool
+    ) -> Operation[list[Received]]:
+        """A delivery that ended without an outcome, alone; nothing, where its message is finished after all."""
+        self._tend_at = 0.0
+        if is_run(fields):
+            ordering_key = value(fields, b"k").decode()
+            keys = (self._keys.stream, self._keys.busy, self._keys.counts, *self._keys.done)
+            parked = self._keys.parked(ordering_key)
+            yield self._call("take_apart", (*keys, parked), GROUP, self._name, entry, count, ordering_key)
+            return []
+        self.held[entry] = count
+        received = read(entry, fields, count=count, deadline=deadline)
+        if marked:
+            yield from self.settle([Finished(each) for each in received])
+            return []
+        return received
+
+    def _without_finished(self, received: list[Received]) -> Operation[list[Received]]:
+        """Those that don't bear the mark of a copy that is finished."""
+        asked = [each for each in received if each.resent]
+        if not asked:
+            return received
+        finished: set[str] = set()
+        for key in self._keys.done:
+            marks = yield command("HMGET", key, *(each.message_id for each in asked))
+            finished |= {each.message_id for each, mark in zip(asked, marks, strict=True) if mark}
+        done = [each for each in asked if each.message_id in finished and each.run == 1]
+        yield from self.settle([Finished(each) for each in done])
+        return [each for each in received if each not in done]
+
+    def _promote(self, second_step: Sequence[bytes]) -> Operation[None]:
+        ordering_keys = [each.decode() for each in second_step[1::2]]
+        keys = (*self._keys.places, *self._keys.done, *(self._keys.parked(key) for key in ordering_keys))
+        yield self._call("promote", keys, LONGEST_RUN, *second_step)
+
+    def _recover(self) -> Operation[None]:
+        """Find what the server handed out and nobody here knows of: its answer was lost."""
+        unknown: dict[bytes, int] = {}
+        start = "-"
+        while True:
+            try:
+                page = yield command(
+                    "XPENDING", self._keys.stream, GROUP, start, "+", MOST_A_CALL, self._name
+                )
+            except Refused as refused:
+                if not refused.says(*_NOTHING_THERE):
+                    raise
+                break
+            # Count 0 was handed back, and is found by whoever asks next.
+            unknown |= {entry: count for entry, _, _, count in page if count and entry not in self.held}
+            if len(page) < MOST_A_CALL:
+                break
+            start = "(" + page[-1][0].decode()
+        if unknown:
+            yield from self._on_leases("hand_back", (self._keys.stream, self._keys.state), unknown)
+        self._unsure = False
+        self._tend_at = 0.0
+
+    def _on_leases(
+        self, script: str, keys: Sequence[str], leases: dict[bytes, int]
+    ) -> Operation[frozenset[bytes]]:
+        late: set[bytes] = set()
+        for some in chunks(sorted(leases.items(), key=_by_entry), MOST_A_CALL):
+            late.update(
+                (yield self._call(script, keys, GROUP, self._name, *(part for each in some for part in each)))
+            )
+        for entry in late:
+            self.held.pop(entry, None)
+        return frozenset(late)
+
+    def _deadline(self) -> float:
+        return self._now() + self._lease.total_seconds() * (1 - MARGIN_OF_LEASE)
+
+    def _call(self, script: str, keys: Sequence[str], *arguments: Argument) -> Call:
+        return Call(script=self._scripts[script], keys=keys, arguments=arguments)
+
+
+def _by_entry(lease: tuple[bytes, int]) -> tuple[int, int]:
+    milliseconds, _, sequence = lease[0].partition(b"-")
+    return int(milliseconds), int(sequence)
+
+
+def _milliseconds(time: timedelta) -> int:
+    return time // timedelta(milliseconds=1)

@@ -9,6 +9,7 @@ from tests.support.redis_queue import RedisQueue
 from tests.support.valkey import NotThere, running
 
 KINDS = ("valkey-9", "valkey-8", "redis-7", "valkey-9 cluster with TLS")
+CONNECTIONS = ("blocking", "asyncio")
 
 
 def _server(kind, tmp_path_factory):
@@ -32,10 +33,10 @@ def newest_server(tmp_path_factory):
     yield from _server("valkey-9", tmp_path_factory)
 
 
-@pytest.fixture
-def make_queue(redis_server):
+@pytest.fixture(params=CONNECTIONS)
+def make_queue(redis_server, request):
     """Queues on each kind of server, whose scripts can't touch a key that they don't declare."""
-    yield from _queues(redis_server)
+    yield from _queues(redis_server, asyncio=request.param == "asyncio")
 
 
 @pytest.fixture
@@ -44,12 +45,12 @@ def make_newest_queue(newest_server):
     yield from _queues(newest_server)
 
 
-def _queues(server):
+def _queues(server, **always):
     made = []
 
     def make(**options):
         options.setdefault("scripts", guarded_scripts())
-        made.append(RedisQueue(server, **options))
+        made.append(RedisQueue(server, **options, **always))
         return made[-1]
 
     yield make

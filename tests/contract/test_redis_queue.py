@@ -536,7 +536,7 @@ def test_a_run_whose_owner_died_goes_on_behind_the_last_that_was_finished(ordere
         seen.append([each.message_id for each in received])
         process.finish(*received)
 
-    assert seen == [["a3"], ["a4", "a5"]]
+    assert seen == [["a3"], ["a4"], ["a5"]]
 
 
 def test_a_run_that_is_handed_back_half_done_goes_on_where_it_was(ordered):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from asyncio import Runner
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
 from headworks.brokers.redis.acceptance import Acceptance, Offer
+from headworks.brokers.redis.async_connection import AsyncConnection
 from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.delivered import Finished, Gone, Waits
 from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.keys import GROUP, Keys
-from headworks.brokers.redis.operation import command
+from headworks.brokers.redis.operation import Refused, command
 from headworks.brokers.redis.upkeep import Upkeep
 from headworks.ledger.ledger import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from headworks.brokers.redis.address import Address
     from headworks.brokers.redis.delivered import Received
     from headworks.brokers.redis.operation import Operation
     from headworks.brokers.redis.scripts import Scripts
@@ -39,13 +42,14 @@ class RedisQueue:
         fifo: bool = False,
         keys: type[Keys] = Keys,
         window: timedelta = timedelta(hours=1),
+        asyncio: bool = False,
     ) -> None:
         self.fifo = fifo
         self.scripts = scripts
         self.keys = keys(f"q{next(_names)}")
         self.consumers = tuple(consumers)
         self._server = server
-        self._connection = Connection(server.address)
+        self._connection = BlockingAsyncConnection(server.address) if asyncio else Connection(server.address)
         self._administrator = Connection(server.administrator)
         self.acceptance = Acceptance(self.keys, consumers, window=window, fifo=fifo, scripts=scripts)
 
@@ -61,13 +65,13 @@ class RedisQueue:
         """One command, as somebody who may do everything."""
         return self._administrator.run(_ask(arguments))
 
-    def send(self, *ids: str, key: str = "", ordering_key: str | None = None, delay: int = 0):
+    def send(self, *ids: str, key: str = "", ordering_key: str | None = None, delay: int = 0, body: str = ""):
         """Offer messages; a FIFO one's ordering key is its id's first letter unless given."""
         offers = [
             Offer(
                 id=each,
                 key=key or each,
-                body=f'"{each}"',
+                body=f'"{body or each}"',
                 ordering_key=(ordering_key or each[0]) if self.fifo else None,
             )
             for each in ids
@@ -92,11 +96,17 @@ class RedisQueue:
     def let_leases_run_out(self, *, of: str = "", consumer: str = "") -> None:
         """As if nobody had been heard of for a day: each entry stays its owner's, with its count."""
         keys = self.keys.of(consumer or self.consumers[0])
-        for entry, owner, _, delivered in self.admin("XPENDING", keys.stream, GROUP, "-", "+", 10_000):
+        self.admin("HSET", keys.state, "looked_at", 0, "cursor", "-")
+        for entry, owner, _, delivered in self._pending(keys.stream):
             if not of or owner.decode() == of:
                 idle = ("IDLE", 10**8, "RETRYCOUNT", delivered, "JUSTID")
                 self.admin("XCLAIM", keys.stream, GROUP, owner, 0, entry, *idle)
-        self.admin("HSET", keys.state, "looked_at", 0, "cursor", "-")
+
+    def _pending(self, stream: str):
+        try:
+            return self.admin("XPENDING", stream, GROUP, "-", "+", 10_000)
+        except Refused:
+            return []
 
     def let_waits_end(self, consumer: str = "") -> None:
         """As if everything that waits were due."""
@@ -113,10 +123,29 @@ class RedisQueue:
         return self.admin("TYPE", key) != b"stream" or self.admin("XLEN", key) > 0
 
 
+class BlockingAsyncConnection:
+    """A connection of asyncio for those who wait for each operation."""
+
+    def __init__(self, address: Address) -> None:
+        self._runner = Runner()
+        self._connection = AsyncConnection(address)
+
+    def run(self, operation: Operation):
+        return self._runner.run(self._connection.run(operation))
+
+    def close(self) -> None:
+        self._runner.run(self._close())
+        self._runner.close()
+
+    async def _close(self) -> None:
+        self._connection.close()
+
+
 class Process:
     """A consumer's process, which remembers what it was handed."""
 
     def __init__(self, queue: RedisQueue, consumer: str, name: str, lease: timedelta) -> None:
+        self.name = name
         self._queue = queue
         self.deliveries = Deliveries(
             queue.keys.of(consumer), name, lease=lease, fifo=queue.fifo, scripts=queue.scripts

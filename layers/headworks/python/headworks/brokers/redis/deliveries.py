@@ -149,13 +149,19 @@ class Deliveries:
             # Nothing is there: whatever comes first is due, or sent.
             self._tend_at = self._now()
             return []
+        return (yield from self._taken(answer[0][1], deadline))
+
+    def _taken(
+        self, entries: Sequence[tuple[bytes, Sequence[bytes]]], deadline: float
+    ) -> Operation[list[Received]]:
+        """What is handed out for the first time, without copies of what is finished."""
         received: list[Received] = []
-        for entry, fields in answer[0][1]:
+        for entry, fields in entries:
             received += read(entry, fields, count=1, deadline=deadline)
         self.held.update((each.entry, 1) for each in received)
-        if any(each.resent for each in received):
-            received = yield from self._without_finished(received)
-        return received
+        if not any(each.resent for each in received):
+            return received
+        return (yield from self._without_finished(received))
 
     def _tend(self, *, idle: bool) -> Operation[Fetched]:
         """Bring back what is due, handed back or lost."""
@@ -175,11 +181,7 @@ class Deliveries:
         if second_step:
             yield from self._promote(second_step)
         if back:
-            received: list[Received] = []
-            for entry, fields in back:
-                received += read(entry, fields, count=1, deadline=deadline)
-            self.held.update((each.entry, 1) for each in received)
-            received = yield from self._without_finished(received)
+            received = yield from self._taken(back, deadline)
             return Fetched(deliveries=tuple(received), suspects=suspects)
         if suspect:
             entry, fields, count, marked = suspect
@@ -193,10 +195,7 @@ class Deliveries:
         """A delivery that ended without an outcome, alone; nothing, where its message is finished after all."""
         self._tend_at = 0.0
         if is_run(fields):
-            ordering_key = value(fields, b"k").decode()
-            keys = (self._keys.stream, self._keys.busy, self._keys.counts, *self._keys.done)
-            parked = self._keys.parked(ordering_key)
-            yield self._call("take_apart", (*keys, parked), GROUP, self._name, entry, count, ordering_key)
+            yield from self._take_apart(entry, count, value(fields, b"k").decode())
             return []
         self.held[entry] = count
         received = read(entry, fields, count=count, deadline=deadline)
@@ -205,18 +204,33 @@ class Deliveries:
             return []
         return received
 
-    def _without_finished(self, received: list[Received]) -> Operation[list[Received]]:
-        """Those that don't bear the mark of a copy that is finished."""
-        asked = [each for each in received if each.resent]
-        if not asked:
-            return received
-        finished: set[str] = set()
-        for key in self._keys.done:
-            marks = yield command("HMGET", key, *(each.message_id for each in asked))
-            finished |= {each.message_id for each, mark in zip(asked, marks, strict=True) if mark}
-        done = [each for each in asked if each.message_id in finished and each.run == 1]
-        yield from self.settle([Finished(each) for each in done])
-        return [each for each in received if each not in done]
+    def _take_apart(self, entry: bytes, count: int, ordering_key: str) -> Operation[None]:
+        """Have the members of a run that may have run before come one by one."""
+        keys = (self._keys.stream, self._keys.busy, self._keys.counts, *self._keys.done)
+        parked = self._keys.parked(ordering_key)
+        yield self._call("take_apart", (*keys, parked), GROUP, self._name, entry, count, ordering_key)
+        self.held.pop(entry, None)
+
+    def _without_finished(self, received: Sequence[Received]) -> Operation[list[Received]]:
+        """Those of which no copy is finished, by their marks."""
+        doubtful = {each.entry: each for each in received if each.resent}
+        for entry, each in doubtful.items():
+            if each.run > 1:
+                yield from self._take_apart(entry, each.count, each.ordering_key or "")
+        copies = [each for each in doubtful.values() if each.run == 1]
+        finished = yield from self._finished_of(copies)
+        yield from self.settle([Finished(each) for each in finished])
+        gone = {each.entry for each in finished} | {e for e, each in doubtful.items() if each.run > 1}
+        return [each for each in received if each.entry not in gone]
+
+    def _finished_of(self, copies: Sequence[Received]) -> Operation[list[Received]]:
+        if not copies:
+            return []
+        first, second = self._keys.done
+        ids = [each.message_id for each in copies]
+        marks = yield command("HMGET", first, *ids)
+        more = yield command("HMGET", second, *ids)
+        return [each for each, *found in zip(copies, marks, more, strict=True) if any(found)]
 
     def _promote(self, second_step: Sequence[bytes]) -> Operation[None]:
         ordering_keys = [each.decode() for each in second_step[1::2]]

@@ -1,4 +1,5 @@
--- A run whose owner died: what was marked is finished, and the rest is parked again, its first one alone.
+-- A run of which some may have run before: what is marked is finished, the rest is parked again, its first one
+-- alone.  Their marks are looked up once more: their old owner may be slow, and not dead.
 -- KEYS: stream, busy, counts, done marks (two), parked.  ARGV: group, consumer, entry id, delivery count, ordering key.
 local stream, busy, counts, marks, parked = KEYS[1], KEYS[2], KEYS[3], { KEYS[4], KEYS[5] }, KEYS[6]
 local group, consumer, id, delivery_count, ordering_key = unpack(ARGV)
@@ -10,7 +11,7 @@ redis.call('XDEL', stream, id)
 local left = 0
 for i = #members, 1, -1 do
   if not is_marked(marks, field(members[i], 'i')) then
-    redis.call('LPUSH', parked, cmsgpack.pack(members[i]))
+    redis.call('LPUSH', parked, cmsgpack.pack(with_field(members[i], 'r', '1')))
     left = left + 1
   end
 end

@@ -43,15 +43,24 @@ class RedisQueue:
         keys: type[Keys] = Keys,
         window: timedelta = timedelta(hours=1),
         asyncio: bool = False,
+        address: Address | None = None,
     ) -> None:
         self.fifo = fifo
         self.scripts = scripts
         self.keys = keys(f"q{next(_names)}")
         self.consumers = tuple(consumers)
         self._server = server
-        self._connection = BlockingAsyncConnection(server.address) if asyncio else Connection(server.address)
+        self._connection = (BlockingAsyncConnection if asyncio else Connection)(address or server.address)
         self._administrator = Connection(server.administrator)
         self.acceptance = Acceptance(self.keys, consumers, window=window, fifo=fifo, scripts=scripts)
+
+    def like(self, *, server: Server | None = None, address: Address | None = None) -> RedisQueue:
+        """The same queue, seen by somebody else: over another address, or on the server that came after."""
+        other = RedisQueue(
+            server or self._server, self.scripts, consumers=self.consumers, fifo=self.fifo, address=address
+        )
+        other.keys = self.keys
+        return other
 
     def close(self) -> None:
         self._connection.close()

@@ -82,12 +82,14 @@ SERVERS = {"valkey-9": valkey_9, "valkey-8": valkey_8, "redis-7": redis_7}
 
 
 @contextmanager
-def running(kind: str, directory: Path, *options: str, clustered: bool = False) -> Iterator[Server]:
+def running(
+    kind: str, directory: Path, *options: str, clustered: bool = False, port: int | None = None
+) -> Iterator[Server]:
     """A server for as long as the block runs; of a cluster the only node, behind TLS.
 
     Nothing of it is kept unless the options say so.  Raises `NotThere`.
     """
-    port = free_port()
+    port = port or free_port()
     base = (*("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory)), *options)
     if not clustered:
         with _started(SERVERS[kind](), base, port, directory) as server:

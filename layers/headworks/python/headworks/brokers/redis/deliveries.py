@@ -68,6 +68,7 @@ class Deliveries:
         """Take up to `most` messages, or as many as one run has; wait up to `block` seconds for the first.
 
         `idle` says that this process runs nothing: only then it is given a suspect, and nothing beside it.
+        Raises `Unavailable` when an answer is lost; the next fetch finds what it would have brought.
         """
         until = self._now() + block
         while True:
@@ -167,11 +168,15 @@ class Deliveries:
         """Bring back what is due, handed back or lost."""
         deadline = self._deadline()
         self._unsure = True
-        answer = yield self._call(
-            "tend",
-            (*self._keys.places[:4], *self._keys.done, self._keys.state),
-            *(GROUP, self._name, int(self._fifo), MOST_PROMOTED),
-            *(_milliseconds(self._lease), _milliseconds(SEARCH_EVERY), SEARCH_SIZE, int(idle)),
+        answer = yield Call(
+            script=self._scripts["tend"],
+            keys=(*self._keys.places[:4], *self._keys.done, self._keys.state),
+            arguments=[
+                *(GROUP, self._name, int(self._fifo), MOST_PROMOTED),
+                *(_milliseconds(self._lease), _milliseconds(SEARCH_EVERY), SEARCH_SIZE, int(idle)),
+            ],
+            # It may have claimed something, which a second one wouldn't tell of.
+            repeatable=False,
         )
         self._unsure = False
         paused, time_there, next_due, more, back, suspect, suspects, second_step = answer

@@ -93,8 +93,8 @@ class Relay:
                     self.breaks_after, self._breaks = b"", True
                 if what == "answered" and self._breaks:
                     self._breaks = False
-                    one.close()
-                    other.close()
+                    one.shutdown(socket.SHUT_RDWR)
+                    other.shutdown(socket.SHUT_RDWR)
                     return
                 other.sendall(data)
         except OSError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import hiredis
 
 from headworks.brokers.redis.connection import ANSWER_SECONDS
-from headworks.brokers.redis.conversation import Route, converse
+from headworks.brokers.redis.conversation import PATIENCE_SECONDS, Route, converse
 from headworks.brokers.redis.operation import Call, Lost, Pause
 
 if TYPE_CHECKING:
@@ -29,9 +29,12 @@ class AsyncConnection:
     A call that blocks holds up those behind it: fetching has a connection of its own.
     """
 
-    def __init__(self, address: Address, *, answers_within: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self, address: Address, *, answers_within: float = ANSWER_SECONDS, patience: float = PATIENCE_SECONDS
+    ) -> None:
         self._address = address
         self._answers_within = answers_within
+        self._patience = patience
         self._route = Route(address.node)
         self._lines: dict[Node, asyncio.Task[_Line]] = {}
 
@@ -72,7 +75,7 @@ class AsyncConnection:
         self._lines.clear()
 
     async def _converse(self, call: Call) -> Any:
-        conversation = converse(call, self._route)
+        conversation = converse(call, self._route, patience=self._patience)
         answer: Any = None
         lost: Lost | None = None
         while True:

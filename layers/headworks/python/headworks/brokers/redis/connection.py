@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import hiredis
 
-from headworks.brokers.redis.conversation import Route, converse
+from headworks.brokers.redis.conversation import PATIENCE_SECONDS, Route, converse
 from headworks.brokers.redis.operation import Call, Lost, Pause
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Connection:
     """One conversation at a time with the node that owns a queue's keys.
 
     `answers_within` bounds the wait for an answer beyond what a call blocks on purpose: a
-    connection whose other end has gone without a word is given up then.
+    connection whose other end has gone without a word is given up then.  A call is tried again
+    for `patience` seconds.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class Connection:
         address: Address,
         *,
         answers_within: float = ANSWER_SECONDS,
+        patience: float = PATIENCE_SECONDS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._address = address
         self._answers_within = answers_within
+        self._patience = patience
         self._pause = pause
         self._route = Route(address.node)
         self._lines: dict[Node, tuple[socket.socket, hiredis.Reader]] = {}
@@ -86,7 +89,7 @@ class Connection:
             return self._converse(wanted)
 
     def _converse(self, call: Call) -> Any:
-        conversation = converse(call, self._route)
+        conversation = converse(call, self._route, patience=self._patience)
         answer: Any = None
         lost: Lost | None = None
         while True:

@@ -55,12 +55,16 @@ def converse(
     call: Call,
     route: Route,
     *,
+    patience: float = PATIENCE_SECONDS,
     now: Callable[[], float] = time.monotonic,
     draw: Callable[[], float] = random.random,
 ) -> Conversation:
-    """Get a call answered.  Raises `Refused`, and `Unavailable` when that takes too long."""
+    """Get a call answered, within `patience` seconds or a little more.
+
+    Raises `Refused`, and `Unavailable` when that takes too long.
+    """
     talk = _Talk(call, route)
-    give_up_at = now() + PATIENCE_SECONDS
+    give_up_at = now() + patience
     failures = 0
     while True:
         try:
@@ -134,5 +138,5 @@ def _node_in(error: str, current: Node) -> Node:
 
 
 def _pause_after(failures: int, draw: Callable[[], float]) -> float:
-    longest = min(FIRST_PAUSE_SECONDS * 2.0**failures, LONGEST_PAUSE_SECONDS)
+    longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 10), LONGEST_PAUSE_SECONDS)
     return longest * (0.5 + draw() / 2)

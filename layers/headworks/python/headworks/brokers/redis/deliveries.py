@@ -60,7 +60,10 @@ class Deliveries:
         self._now = now
         self._tend_at = 0.0
         self._next_due_at: float | None = None
+        # Whether answers may have been lost: deliveries may be ours that we don't know of.
         self._unsure = True
+        # Whether a fetch made room without bringing anything: the next thing is there now.
+        self._look_again = False
         self.held: dict[bytes, int] = {}
         self._settling = Settling(keys, name, self.held, fifo=fifo, scripts=self._scripts)
 
@@ -72,8 +75,9 @@ class Deliveries:
         """
         until = self._now() + block
         while True:
+            self._look_again = False
             fetched = yield from self._fetch_once(most, until, idle=idle)
-            if fetched.deliveries or fetched.suspects or self._now() >= until:
+            if fetched.deliveries or (not self._look_again and (fetched.suspects or self._now() >= until)):
                 return fetched
             if fetched.paused:
                 yield Pause(min(LONGEST_BLOCK_SECONDS, max(until - self._now(), 0)))
@@ -205,7 +209,7 @@ class Deliveries:
         self.held[entry] = count
         received = read(entry, fields, count=count, deadline=deadline)
         if marked:
-            yield from self.settle([Finished(each) for each in received])
+            yield from self._put_aside(received)
             return []
         return received
 
@@ -215,6 +219,7 @@ class Deliveries:
         parked = self._keys.parked(ordering_key)
         yield self._call("take_apart", (*keys, parked), GROUP, self._name, entry, count, ordering_key)
         self.held.pop(entry, None)
+        self._look_again = True
 
     def _without_finished(self, received: Sequence[Received]) -> Operation[list[Received]]:
         """Those of which no copy is finished, by their marks."""
@@ -224,9 +229,15 @@ class Deliveries:
                 yield from self._take_apart(entry, each.count, each.ordering_key or "")
         copies = [each for each in doubtful.values() if each.run == 1]
         finished = yield from self._finished_of(copies)
-        yield from self.settle([Finished(each) for each in finished])
+        yield from self._put_aside(finished)
         gone = {each.entry for each in finished} | {e for e, each in doubtful.items() if each.run > 1}
         return [each for each in received if each.entry not in gone]
+
+    def _put_aside(self, finished: Sequence[Received]) -> Operation[None]:
+        """Settle what bears a mark already."""
+        if finished:
+            self._look_again = True
+            yield from self.settle([Finished(each) for each in finished])
 
     def _finished_of(self, copies: Sequence[Received]) -> Operation[list[Received]]:
         if not copies:

@@ -1,9 +1,10 @@
-"""The dependencies layer: what functions import beyond Lambda's own, built by uv from the lock, without Docker."""
+"""Layers of dependencies: what functions import beyond Lambda's own, built by uv from the lock, without Docker."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 from headworks.errors import HeadworksError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from infra.tree import Tree
 
 # What Lambda's Python runtimes ship (docs.aws.amazon.com/lambda, "Runtime-included SDK versions").
@@ -23,7 +26,7 @@ RECIPE = "1"
 
 
 class PackagingFailed(HeadworksError):
-    """The dependencies layer couldn't be built; nothing was deployed."""
+    """A layer of dependencies couldn't be built; nothing was deployed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +37,17 @@ class Target:
     platform: str | None
 
 
-def build(tree: Tree, target: Target) -> Path:
+def build(tree: Tree, target: Target, *, group: str | None = None) -> Path:
     """The layer's folder for this lock and target, made only if it isn't there yet.
 
-    Its name ends with a hash of all that goes into it, which serves as the asset's.
+    Its name ends with a hash of all that goes into it, which serves as the asset's.  A `group` of the
+    project's is what some functions import beside what all do.
     """
     uv = _Uv(tree)
-    requirements = _locked_requirements(uv)
+    requirements = _locked_requirements(uv) if group is None else _locked_group(uv, group)
     compiler = _matching_interpreter(uv, target)
-    layer = tree.build / f"dependencies-{_digest(requirements, target, compiled=compiler is not None)}"
+    digest = _digest(requirements, target, compiled=compiler is not None)
+    layer = tree.build / f"{group or 'dependencies'}-{digest}"
     if layer.is_dir():
         return layer
     draft = layer.with_suffix(f".{os.getpid()}")
@@ -67,7 +72,7 @@ class _Uv:
         found = shutil.which("uv", path=places)
         if found is None:
             raise PackagingFailed(
-                "uv isn't installed, and it builds the dependencies layer: run `pip install uv`, or see docs.astral.sh/uv"
+                "uv isn't installed, and it builds layers of dependencies: run `pip install uv`, or see docs.astral.sh/uv"
             )
         self._path = found
 
@@ -76,10 +81,20 @@ class _Uv:
 
 
 def _locked_requirements(uv: _Uv) -> str:
-    """Name, version and hashes of every package in the layer, as the lock has them."""
-    unneeded = [word for package in SHIPPED_BY_LAMBDA for word in ("--prune", package)]
-    what = ("--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate")
-    return uv("export", "--quiet", *what, *unneeded)
+    """Name, version and hashes of every package in the layer of all functions, as the lock has them."""
+    return _exported(uv, "--no-dev", without=SHIPPED_BY_LAMBDA)
+
+
+def _locked_group(uv: _Uv, group: str) -> str:
+    """The same for a group's packages, without those that all functions have."""
+    there = re.findall(r"^([\w.-]+)==", _locked_requirements(uv), re.MULTILINE)
+    return _exported(uv, "--only-group", group, without=(*SHIPPED_BY_LAMBDA, *there))
+
+
+def _exported(uv: _Uv, *which: str, without: Sequence[str]) -> str:
+    unneeded = [word for package in without for word in ("--prune", package)]
+    what = ("--frozen", "--no-emit-project", "--no-header", "--no-annotate")
+    return uv("export", "--quiet", *what, *which, *unneeded)
 
 
 def _matching_interpreter(uv: _Uv, target: Target) -> str | None:

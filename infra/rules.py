@@ -5,6 +5,8 @@ Beside AWS Solutions' rules, which know nothing of how Lambda consumes a queue.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +23,8 @@ LEAST_RECEIVES = 5
 # mostly a queue's URL, and about this long.
 MAX_ENVIRONMENT_BYTES = 4096
 REFERENCE_BYTES = 120
+# "IAM and AWS STS quotas": all inline policies of a role together, without blanks.
+MAX_POLICIES_BYTES = 10_240
 # What AWS takes where a template says nothing.
 DEFAULT_VISIBILITY_SECONDS = 30
 DEFAULT_TIMEOUT_SECONDS = 3
@@ -56,6 +60,8 @@ class Templates:
             yield from self._in_mapping(mapping, properties)
         for function, properties in self._all("AWS::Lambda::Function"):
             yield from _in_function(function, properties)
+        for role, size in self._policies().items():
+            yield from _in_policies(role, size)
         for log_group, properties in self._all("AWS::Logs::LogGroup"):
             yield from _in_log_group(log_group, properties)
         for queue, properties in self._all("AWS::SQS::Queue"):
@@ -123,6 +129,16 @@ class Templates:
                     why="Messages would die there unseen.",
                     fix="Set an alarm on its visible messages.",
                 )
+
+    def _policies(self) -> Mapping[Resource, int]:
+        """How large the inline policies of each role are."""
+        sizes: Counter[Resource] = Counter()
+        for policy, properties in self._all("AWS::IAM::Policy"):
+            text = json.dumps(_deployed(properties["PolicyDocument"]), separators=(",", ":"))
+            for role in properties.get("Roles", ()):
+                if (resource := self._target(policy.stack, role)) is not None:
+                    sizes[resource] += len(text)
+        return sizes
 
     def _all(self, kind: str) -> Iterator[tuple[Resource, Template]]:
         for stack, template in self._templates.items():
@@ -202,6 +218,31 @@ def _in_function(function: Resource, properties: Template) -> Iterator[Violation
             why=f"Its environment takes about {size:,} bytes; Lambda refuses more than {MAX_ENVIRONMENT_BYTES:,}.",
             fix="Have it send to fewer queues, or let the pipeline be two.",
         )
+
+
+def _in_policies(role: Resource, size: int) -> Iterator[Violation]:
+    if size > MAX_POLICIES_BYTES:
+        yield Violation(
+            rule="RolePolicies",
+            resource=role,
+            why=f"Its policies take about {size:,} bytes; IAM refuses more than {MAX_POLICIES_BYTES:,}.",
+            fix="Have it look after fewer queues, or let the pipeline be two.",
+        )
+
+
+def _deployed(value: Any) -> Any:
+    """A part of a template about as long as it is once it is deployed."""
+    match value:
+        case {"Fn::Join": [str(separator), list(parts)]}:
+            # Within an ARN most references are short: a region, an account, half of a name.
+            return separator.join(part if isinstance(part, str) else "-" * 20 for part in parts)
+        case dict() if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+            return "-" * REFERENCE_BYTES
+        case dict():
+            return {name: _deployed(each) for name, each in value.items()}
+        case list():
+            return [_deployed(each) for each in value]
+    return value
 
 
 def _in_log_group(log_group: Resource, properties: Template) -> Iterator[Violation]:

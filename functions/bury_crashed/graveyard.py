@@ -10,7 +10,7 @@ from headworks.brokers.sqs import SqsBroker
 from headworks.burying import Undertaker
 from headworks.clock import SystemClock
 from headworks.telemetry import powertools_counts
-from headworks.wiring import claim_check, dynamodb_ledger
+from headworks.wiring import announcer, claim_check, dynamodb_ledger
 
 if TYPE_CHECKING:
     from headworks.queue import Queue
@@ -29,6 +29,7 @@ def graveyard(queue: Queue, consumer: str, *, settings: Settings, log: Log) -> G
             claim_check=claim_check(queue, settings),
             clock=SystemClock(),
             log=log,
+            announcer=announcer(queue, consumer, settings, log),
         ),
         # The dead-letter queue is the one that is worked on here, and nothing lies under it.
         broker=SqsBroker(queue, clients.sqs(), url=url, dead_letter_url=url, log=log),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from headworks import Reject, Retry
+from headworks import Fault, Reject, Retry
 from headworks.errors import excerpt
 from headworks.outbound.errors import OutboundError, RequestRefused
 from headworks.outbound.forwarding import forwardable
@@ -74,8 +74,9 @@ def deliver(
         return
     why = f"the endpoint {endpoint.name} answered {answer.status}"
     if answer.status < 500 and answer.status not in _TRY_AGAIN:
-        raise Reject(why)
-    raise Retry(why, after=_wait(answer, policy, attempt=context.attempt, now=clock.now()))
+        raise Reject(why, fault=Fault.ENDPOINT)
+    wait = _wait(answer, policy, attempt=context.attempt, now=clock.now())
+    raise Retry(why, after=wait, fault=Fault.ENDPOINT)
 
 
 def _post(
@@ -93,9 +94,11 @@ def _post(
             response_limit_bytes=endpoint.response_limit_bytes,
         )
     except RequestRefused as error:
-        raise Reject(f"the endpoint {endpoint.name} can't be posted to: {error}") from error
+        raise Reject(
+            f"the endpoint {endpoint.name} can't be posted to: {error}", fault=error.fault
+        ) from error
     except OutboundError as error:
-        raise Retry(f"the endpoint {endpoint.name} is out of reach: {error}") from error
+        raise Retry(f"the endpoint {endpoint.name} is out of reach: {error}", fault=error.fault) from error
 
 
 def _headers(

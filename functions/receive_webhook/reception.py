@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 class Reception:
     """The way in for the topology's sources.
 
-    `producer` gives the way into a queue, `secrets` what verifies a source.
+    `producer` gives the way into a queue, `secrets` what verifies a source.  What a source sends while it
+    `is_paused` is verified, answered and kept back.
     """
 
     topology: Topology
     producer: Callable[[Queue], Producer]
     secrets: Callable[[Source], Sequence[str]]
+    is_paused: Callable[[Source], bool]
     log: Log
     clock: Clock = field(default_factory=SystemClock)
 
@@ -94,9 +96,12 @@ class Reception:
         Each has a key of its own, so the provider's retry completes only what is missing.
         """
         accepted, trouble = [], []
+        kept_back = self.is_paused(webhook.source)
         for queue, endpoint in _ways(routes):
             try:
-                accepted.append(self._producer(queue).send(webhook.outgoing(endpoint=endpoint)))
+                accepted.append(
+                    self._producer(queue).send(webhook.outgoing(endpoint=endpoint), kept_back=kept_back)
+                )
             except Unavailable as error:
                 trouble.append(error)
         if trouble:

@@ -9,7 +9,7 @@ from headworks.errors import Undecodable
 from headworks.message import JSON_TYPE, is_json
 from headworks.payload import decode_payload
 from headworks.producer import Outgoing
-from headworks.webhooks.identity import UNKNOWN_TYPE
+from headworks.webhooks.identity import UNKNOWN_TYPE, event_key
 from pipeline.payloads import WebhookDelivery
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class Webhook:
     def _key(self, endpoint: str | None) -> str | None:
         if self.identity is None:
             return None
-        key = f"{self.source.name}:{self.identity.event_id}"
-        return key if endpoint is None else f"{key}/{endpoint}"
+        return event_key(self.source.name, self.identity.event_id, endpoint=endpoint)
 
     def _delivery(self, endpoint: str) -> WebhookDelivery:
         forwarded = ("content-type", *self.source.forwarded_headers)

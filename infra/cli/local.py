@@ -11,7 +11,6 @@ from rich.console import Console
 
 from infra.cli.target import Directory
 from infra.local.outputs import read_outputs
-from infra.local.run import dev as run_dev
 from infra.local.samples import Answer, known_source, read_sample
 from infra.local.samples import send as send_sample
 from infra.local.screen import Screen
@@ -24,6 +23,9 @@ def dev(
     with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run the pipeline on this machine and show what happens in it, until Ctrl-C."""
+    # Imported here: only this command waits for what it needs.
+    from infra.local.run import dev as run_dev
+
     workspace = Workspace(directory.resolve())
     run_dev(workspace, Screen(Console(), workspace), samples=samples, with_parent=with_parent)
 

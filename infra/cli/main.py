@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
-from headworks.errors import HeadworksError
-from infra.cli import dead, local
+from infra.cli import control, dead, editing, finding, lists, local, replaying, replays, stats, taking_away
+from infra.cli.asking import Commands
 
 app = typer.Typer(
+    cls=Commands,
     help="The event pipeline that a team owns.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(local.dev)
-app.command()(local.send)
-app.add_typer(dead.app, name="dead")
+for command in (
+    finding.find,
+    stats.stats,
+    control.pause,
+    control.resume,
+    control.process,
+    control.purge,
+    local.send,
+    local.dev,
+):
+    app.command()(command)
+dead.app.command("edit")(editing.edit)
+dead.app.command("replay")(replaying.replay)
+dead.app.command("delete")(taking_away.delete)
+for name, family in (
+    ("dead", dead.app),
+    ("waiting", lists.waiting),
+    ("retrying", lists.retrying),
+    ("running", lists.running),
+    ("replays", replays.app),
+):
+    app.add_typer(family, name=name)
 
 
 def main() -> None:
-    """Run the command; what goes wrong on purpose is told in a sentence."""
-    try:
-        app()
-    except HeadworksError as error:
-        typer.secho(f"headworks: {error}", err=True, fg=typer.colors.RED)
-        sys.exit(1)
+    """Run the command."""
+    app()

@@ -7,81 +7,104 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.text import local_time, plain
+from infra.cli.text import INDENT, indented, local_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from headworks.ledger.catalogue import Listed
+    from infra.cli.answers import Group, Item
 
 # What a table needs for an id, a time and a readable bit of an error.
 NARROWEST_TABLE = 120
 
 
-def show_list(console: Console, items: Sequence[Listed]) -> None:
+def a_table(*, header: bool = True) -> Table:
+    """A table as all of them look here; what is added to it decides its columns."""
+    return Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=True, show_header=header
+    )
+
+
+def show_list(console: Console, items: Sequence[Item]) -> None:
     """Print items, one after the other; ids are never cut."""
     if console.width >= NARROWEST_TABLE:
         console.print(_table(items))
         return
-    for listed in items:
-        for line in _block(listed):
+    for item in items:
+        for line in _block(item):
             console.print(line, no_wrap=True, overflow="ellipsis")
 
 
-def _table(items: Sequence[Listed]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", expand=True)
-    for name in ("ID", "WHEN", "REASON"):
+def show_groups(console: Console, groups: Sequence[Group]) -> None:
+    """Print groups of equal errors: how many, since when, what, and one of them to look at."""
+    widest = max(len(f"{group.count:,}") for group in groups)
+    for group in groups:
+        error = _error_of(group.reason, group.error_type, group.error)
+        count = Text(f"{group.count:>{widest},}  ", style="bold")
+        indented(console, error, by=widest + INDENT, first=count)
+        times = f"{local_time(group.first)} to {local_time(group.last)}"
+        for text in (times, f"like {group.example.id} ({group.example.queue}/{group.example.consumer})"):
+            line = Text(" " * (widest + INDENT)).append_text(plain(text, style="dim"))
+            console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def count_of(number: int, one: str, several: str | None = None) -> str:
+    """A number with what it is of: `1 message`, `3,000 messages`."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def _table(items: Sequence[Item]) -> Table:
+    table = a_table()
+    for name in ("ID", "WHEN", "STATE"):
         table.add_column(name, no_wrap=True)
     table.add_column("TRIES", justify="right", no_wrap=True)
-    several = len({listed.address for listed in items}) > 1
+    several = len({(item.queue, item.consumer) for item in items}) > 1
     if several:
         table.add_column("CONSUMER", no_wrap=True, overflow="ellipsis", max_width=30)
     table.add_column("TYPE", no_wrap=True, overflow="ellipsis", max_width=30)
     table.add_column("ERROR", no_wrap=True, overflow="ellipsis", ratio=1)
-    for listed in items:
+    for item in items:
         table.add_row(
-            plain(listed.entry.message_id),
-            _when(listed),
-            Text(_standing(listed), style="red"),
-            str(listed.attempt),
-            *([_consumer(listed)] if several else []),
-            plain(listed.entry.type),
-            _error(listed),
+            plain(item.id),
+            _when(item),
+            _standing(item),
+            str(item.attempt),
+            *([_consumer(item)] if several else []),
+            plain(item.type or ""),
+            _error_of(None, item.error_type, item.error),
         )
     return table
 
 
-def _block(listed: Listed) -> list[Text]:
-    head = Text.assemble(
-        plain(listed.entry.message_id, style="bold"), "  ", (_standing(listed), "red"), "  ", _tries(listed)
-    )
+def _block(item: Item) -> list[Text]:
+    head = Text.assemble(plain(item.id, style="bold"), "  ", _standing(item), "  ", _tries(item))
     lines = [
-        Text.assemble("  ", _when(listed), "  ", _consumer(listed)),
-        Text.assemble("  ", plain(listed.entry.type)),
-        Text.assemble("  ", _error(listed)),
+        Text.assemble("  ", _when(item), "  ", _consumer(item)),
+        Text.assemble("  ", plain(item.type or "")),
+        Text.assemble("  ", _error_of(None, item.error_type, item.error)),
     ]
     return [head, *(line for line in lines if line.plain.strip())]
 
 
-def _standing(listed: Listed) -> str:
-    return str(listed.reason or listed.state)
+def _standing(item: Item) -> Text:
+    """The reason of a dead one; of others, and of a dead one that is being put back, the state."""
+    return plain(item.reason if item.state == "dead" and item.reason else item.state, style="red")
 
 
-def _when(listed: Listed) -> Text:
-    return Text(local_time(listed.at) if listed.at else "", style="dim")
+def _when(item: Item) -> Text:
+    return Text(local_time(item.at) if item.at else "", style="dim")
 
 
-def _consumer(listed: Listed) -> Text:
-    return Text(f"{listed.address.queue}/{listed.address.consumer}")
+def _consumer(item: Item) -> Text:
+    return plain(f"{item.queue}/{item.consumer}")
 
 
-def _tries(listed: Listed) -> Text:
-    return Text(f"{listed.attempt} attempt{'' if listed.attempt == 1 else 's'}", style="dim")
+def _tries(item: Item) -> Text:
+    return Text(count_of(item.attempt, "attempt"), style="dim")
 
 
-def _error(listed: Listed) -> Text:
-    if not listed.error_type:
-        return Text("")
-    return plain(f"{listed.error_type}: {listed.error}")
+def _error_of(reason: str | None, error_type: str | None, error: str | None) -> Text:
+    told = f"{error_type}: {error or ''}" if error_type else error or ""
+    return plain(": ".join(each for each in (reason, told) if each))

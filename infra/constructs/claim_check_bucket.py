@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from headworks.claim_check import KEPT_PREFIX
+from headworks.queue import KEPT_PREFIX
 from infra.acknowledgments import acknowledge, acknowledge_wildcard
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class ClaimCheckBucket(Construct):
     """Private, encrypted, over TLS only; bodies go when no copy of their message can live any more.
 
-    What is kept for a dead letter goes by no rule.  Without versions: every
+    What is kept for a dead letter goes by no rule, unless its queue keeps them for a time only.  Without versions: every
     object is written once, under its message's id, and a version would keep a body beyond
     the life that its prefix promises.
     """
@@ -38,6 +38,8 @@ class ClaimCheckBucket(Construct):
         lives: dict[str, timedelta] = {}
         for queue in queues:
             lives |= {queue.body_prefix: queue.memory_of_keys, queue.waiting_prefix: queue.memory_of_waits}
+            if queue.memory_of_the_dead is not None:
+                lives[queue.kept_prefix] = queue.memory_of_the_dead
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -77,20 +79,23 @@ class ClaimCheckBucket(Construct):
     def grant_check_out(self, grantee: PipelineFunction, queue: Queue) -> None:
         """Allow reading bodies of a queue's messages, whatever life they were given, and keeping them."""
         self._grant_objects(grantee, "s3:GetObject", f"*/{queue.name}/*")
-        self._grant_objects(grantee, "s3:PutObject", f"{KEPT_PREFIX}{queue.name}/*")
+        self._grant_objects(grantee, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
         self._grant_objects(grantee, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
         self._grant_looking(grantee)
 
-    def grant_keep(self, grantee: PipelineFunction) -> None:
-        """Allow keeping any queue's bodies."""
+    def grant_keep(self, grantee: PipelineFunction, queues: Iterable[Queue]) -> None:
+        """Allow keeping these queues' bodies."""
         self._grant_objects(grantee, "s3:GetObject", "*")
-        self._grant_objects(grantee, "s3:PutObject", f"{KEPT_PREFIX}*")
+        for queue in queues:
+            self._grant_objects(grantee, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
         self._grant_looking(grantee)
 
     def grant_waiting(self, grantee: PipelineFunction, queues: Iterable[Queue]) -> None:
-        """Allow reading the bodies of what waits."""
+        """Allow reading the bodies of what waits, and of dead letters that are put back."""
         for queue in queues:
-            self._grant_objects(grantee, "s3:GetObject", f"{queue.waiting_prefix}{queue.name}/*")
+            # What died before its queue kept them for a time only lies where it lay.
+            for prefix in dict.fromkeys((KEPT_PREFIX, queue.kept_prefix, queue.waiting_prefix)):
+                self._grant_objects(grantee, "s3:GetObject", f"{prefix}{queue.name}/*")
         self._grant_looking(grantee)
 
     def _grant_looking(self, grantee: PipelineFunction) -> None:

@@ -42,18 +42,18 @@ class ConsumerFunction(PipelineFunction):
             layers=layers,
             deployment=deployment,
         )
-        self._take_from(source)
+        self.mapping = self._take_from(source)
         self.tell(queue.url_variable(package), source.queue.queue_url)
         self.tell(queue.dead_letter_url_variable(package), source.dead_letter_queue.queue_url)
 
-    def _take_from(self, source: ConsumerQueue) -> None:
+    def _take_from(self, source: ConsumerQueue) -> SqsEventSource:
         queue = source.declaration
-        self.function.add_event_source(
-            SqsEventSource(
-                source.queue,
-                batch_size=queue.batch_size,
-                max_batching_window=seconds(queue.batch_window) if queue.batch_window else None,
-                max_concurrency=queue.max_concurrency,
-                report_batch_item_failures=True,
-            )
+        mapping = SqsEventSource(
+            source.queue,
+            batch_size=queue.batch_size,
+            max_batching_window=seconds(queue.batch_window) if queue.batch_window else None,
+            max_concurrency=queue.max_concurrency,
+            report_batch_item_failures=True,
         )
+        self.function.add_event_source(mapping)
+        return mapping

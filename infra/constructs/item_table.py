@@ -96,3 +96,18 @@ class LedgerTable(ItemTable):
     def grant_lists(self, grantee: iam.IGrantable) -> None:
         """Allow asking what is dead, waiting or retrying: of headers, never of bodies."""
         self._grant(grantee, "dynamodb:Query", index=layout.INDEX)
+
+    def grant_searches(self, grantee: iam.IGrantable) -> None:
+        """Allow lists, finding an item by its message's id, and reading many items whole."""
+        self.grant_lists(grantee)
+        self._grant(grantee, "dynamodb:Query", index=layout.FOUND_BY)
+        self._grant(grantee, "dynamodb:BatchGetItem")
+
+    def grant_replays(self, grantee: iam.IGrantable) -> None:
+        """Allow finding dead letters and putting many of them back."""
+        self.grant_searches(grantee)
+        self._grant(grantee, "dynamodb:PartiQLUpdate")
+
+    def grant_flags(self, grantee: iam.IGrantable) -> None:
+        """Allow reading what is paused, all of it at once."""
+        self._grant(grantee, "dynamodb:BatchGetItem")

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from headworks.operations.warnings import NEAR_RETENTION, in_words
 from headworks.outcome import Dead
-from headworks.telemetry import NAMESPACE
+from headworks.telemetry import EXCUSED, EXPIRING, NAMESPACE, PAUSED
 from headworks.upkeep import BURY_CRASHED
 
 if TYPE_CHECKING:
     from infra.constructs.alarm_topic import AlarmTopic
     from infra.constructs.queue_service import ConsumerService
+    from infra.deployment import Deployment
 
 MINUTE = Duration.minutes(1)
+HOUR = Duration.hours(1)
 ALARM_PERIOD = Duration.minutes(5)
 # SQS gives nobody a message once 120,000 are in flight (Amazon SQS quotas); two thirds leave time to act.
 IN_FLIGHT_ALARM = 80_000
@@ -26,7 +29,7 @@ IN_FLIGHT_ALARM = 80_000
 class MonitoredConsumer:
     """Alarms on a consumer, and its row of the dashboard."""
 
-    def __init__(self, service: ConsumerService) -> None:
+    def __init__(self, service: ConsumerService, *, deployment: Deployment) -> None:
         self._service = service
         queue, dead_letters = service.queue, service.dead_letter_queue
         self._visible = queue.metric_approximate_number_of_messages_visible(
@@ -36,6 +39,7 @@ class MonitoredConsumer:
             statistic="Maximum", period=MINUTE
         )
         self._age = queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=MINUTE)
+        self._unexcused_age = self._age if deployment.local else self._age_unless_excused()
         # Not NumberOfMessagesSent, which doesn't count what SQS moves there by itself.
         self._unburied = dead_letters.metric_approximate_number_of_messages_visible(
             statistic="Maximum", period=MINUTE
@@ -51,6 +55,25 @@ class MonitoredConsumer:
             period=MINUTE,
         )
 
+    def _told(self, metric: str, period: Duration) -> cloudwatch.Metric:
+        """What the tick of each minute tells of the consumer."""
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=metric,
+            dimensions_map={"service": self._service.name, "queue": self._service.declaration.name},
+            statistic="Maximum",
+            period=period,
+        )
+
+    def _age_unless_excused(self) -> cloudwatch.MathExpression:
+        """The age of the oldest message; nothing while it is paused, and a while after that."""
+        return cloudwatch.MathExpression(
+            expression="IF(FILL(excused, 0) > 0, 0, age)",
+            using_metrics={"age": self._age, "excused": self._told(EXCUSED, MINUTE)},
+            period=MINUTE,
+            label="age of the oldest message, unless it is paused",
+        )
+
     @property
     def _too_old(self) -> timedelta:
         return _whole_seconds(self._service.declaration.oldest_age_alarm)
@@ -64,10 +87,13 @@ class MonitoredConsumer:
     def raise_alarms(self, topic: AlarmTopic) -> None:
         """Alarm where messages are dead, late or crashing, or where the queue is about to stand still."""
         self._raise_alarms_of_the_dead(topic)
+        if self._service.declaration.dead_letters_kept_for is not None:
+            self._raise_alarm_of_expiry(topic, self._service.declaration.dead_letters_kept_for)
+        self._raise_alarms_of_pauses(topic)
         id_, label, consumer = self._service.id_, self._service.label, self._service.name
         topic.alarm(
             f"{id_}OldestMessage",
-            metric=self._age,
+            metric=self._unexcused_age,
             at_least=self._too_old.total_seconds(),
             sentence=f"A message of {label} is {self._too_old} old, later than its last retry could be: "
             f"{consumer} takes none, or fewer than come. Look at its errors and throttles first, then raise the "
@@ -115,6 +141,39 @@ class MonitoredConsumer:
             periods=minutes,
             sentence=f"{BURY_CRASHED.function} has tried for {minutes} minutes to write dead letters of {label} "
             "down: they are in no list yet. Read its log first: its lines `trouble` say what keeps it from that.",
+        )
+
+    def _raise_alarm_of_expiry(self, topic: AlarmTopic, kept_for: timedelta) -> None:
+        """Alarm before dead letters are gone for good."""
+        label, notice = self._service.label, _whole_seconds(self._service.declaration.expiry_notice)
+        topic.alarm(
+            f"{self._service.id_}ExpiringDeadLetters",
+            metric=self._told(EXPIRING, ALARM_PERIOD),
+            at_least=1,
+            sentence=f"Dead letters of {label} expire within {in_words(notice)}: they are kept for "
+            f"{in_words(kept_for)}. `headworks dead list` first: replay them, or let them go.",
+        )
+
+    def _raise_alarms_of_pauses(self, topic: AlarmTopic) -> None:
+        """Alarm where a pause may have been forgotten, or lasts until SQS deletes what came meanwhile."""
+        id_, label = self._service.id_, self._service.label
+        retention = self._service.declaration.retention
+        near = _whole_seconds(retention * NEAR_RETENTION)
+        topic.alarm(
+            f"{id_}StillPaused",
+            metric=self._told(PAUSED, HOUR),
+            at_least=1,
+            periods=24,
+            sentence=f"{label} has been paused for a day: nothing of it is processed. `headworks stats` first: it says "
+            "who paused it, and why; then mend the cause and resume it.",
+        )
+        topic.alarm(
+            f"{id_}NearRetention",
+            metric=self._age,
+            at_least=near.total_seconds(),
+            sentence=f"A message of {label} is {in_words(near)} old, and SQS deletes it after {in_words(retention)}, "
+            f"paused or not. Look first whether it is paused (`headworks stats`), then why {self._service.name} "
+            "doesn't take it.",
         )
 
     def row(self) -> list[cloudwatch.IWidget]:

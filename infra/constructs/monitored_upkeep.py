@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from headworks.naming import resource_id
-from headworks.upkeep import BURY_CRASHED, WAKE_WAITING
+from headworks.upkeep import ADMINISTER, BURY_CRASHED, WAKE_WAITING
 from infra.constructs.monitored_consumer import ALARM_PERIOD, MINUTE
 
 if TYPE_CHECKING:
@@ -19,11 +19,16 @@ SILENT_PERIODS = 3
 
 
 class MonitoredUpkeep:
-    """Alarms where dead letters aren't written down or waiting messages aren't woken, and a row of the dashboard."""
+    """Alarms where dead letters aren't written down, waiting messages aren't woken or operators aren't answered,
+    and a row of the dashboard.
+    """
 
-    def __init__(self, *, bury_crashed: lambda_.Function, wake_waiting: lambda_.Function) -> None:
+    def __init__(
+        self, *, bury_crashed: lambda_.Function, wake_waiting: lambda_.Function, administer: lambda_.Function
+    ) -> None:
         self._bury_crashed = bury_crashed
         self._wake_waiting = wake_waiting
+        self._administer = administer
 
     def raise_alarms(self, topic: AlarmTopic) -> None:
         """Alarm on errors, and on rounds that aren't made."""
@@ -47,6 +52,14 @@ class MonitoredUpkeep:
             periods=SILENT_PERIODS,
             sentence=f"{WAKE_WAITING.function} isn't started any more: long retries and delayed messages don't come "
             "back. Look first whether its schedule is enabled.",
+        )
+
+        topic.alarm(
+            f"{resource_id(ADMINISTER.function)}Errors",
+            metric=self._administer.metric_errors(statistic="Sum", period=ALARM_PERIOD),
+            at_least=1,
+            sentence=f"{ADMINISTER.function} crashed or ran out of time: an operator wasn't answered. A replay that was "
+            "under way goes on by itself within a minute. Read the last lines of its log first.",
         )
 
     def row(self) -> list[cloudwatch.IWidget]:

@@ -1,4 +1,4 @@
-"""The layers under every function: dependencies, the library, this pipeline's declarations."""
+"""The layers under every function: dependencies, the library, this pipeline's declarations; and under some a few more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from headworks.naming import resource_id
 from infra import dependencies
 from infra.deployment import RUNTIME
 
@@ -24,14 +25,10 @@ class PipelineLayers(Construct):
     def __init__(self, scope: Construct, id_: str, *, deployment: Deployment) -> None:
         super().__init__(scope, id_)
         self._architecture = deployment.architecture
-        wheels = dependencies.build(deployment.tree, deployment.target)
+        self._deployment = deployment
         own = deployment.tree.layers
         self.versions = [
-            self._layer(
-                "Dependencies",
-                lambda_.Code.from_asset(str(wheels), asset_hash=wheels.name.removeprefix("dependencies-")),
-                description="Locked dependencies",
-            ),
+            self._layer("Dependencies", self._wheels(None), description="Locked dependencies"),
             self._layer(
                 "Library",
                 lambda_.Code.from_asset(str(own / "headworks"), exclude=[*BYTECODE, *TESTING]),
@@ -43,6 +40,16 @@ class PipelineLayers(Construct):
                 description="This pipeline's declarations",
             ),
         ]
+
+    def of_group(self, group: str) -> lambda_.LayerVersion:
+        """The layer of what some functions import beside what all do: a group in pyproject.toml."""
+        return self._layer(
+            resource_id(group), self._wheels(group), description=f"Locked dependencies: {group}"
+        )
+
+    def _wheels(self, group: str | None) -> lambda_.Code:
+        wheels = dependencies.build(self._deployment.tree, self._deployment.target, group=group)
+        return lambda_.Code.from_asset(str(wheels), asset_hash=wheels.name.rpartition("-")[2])
 
     def _layer(self, id_: str, code: lambda_.Code, *, description: str) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(

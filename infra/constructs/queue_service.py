@@ -23,13 +23,18 @@ class SeveralConsumers(HeadworksError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerService:
-    """One consumer's parts, as ordinary constructs; `name` is the package that `function` runs."""
+    """One consumer's parts, as ordinary constructs; `name` is the package that `function` runs.
+
+    `mapping_id` and `mapping_arn` are of the event source mapping between `queue` and `function`.
+    """
 
     declaration: Queue
     name: str
     queue: sqs.Queue
     dead_letter_queue: sqs.Queue
     function: lambda_.Function
+    mapping_id: str
+    mapping_arn: str
 
     @property
     def id_(self) -> str:

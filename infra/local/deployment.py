@@ -5,9 +5,8 @@ from __future__ import annotations
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from infra.local.aws import clients_of
+from infra.local.aws import clients_of, reachable
 from infra.local.environment import ACCOUNT, REGION, cdk_environment
 from infra.local.errors import DeploymentFailed
 from infra.local.outputs import ConsumerOutput, EndpointOutput, Outputs, QueueOutput, SourceOutput
@@ -101,12 +100,13 @@ def _outputs(aws_endpoint_url: str, inbox_url: str, endpoint_urls: Mapping[str, 
         for endpoint in TOPOLOGY.endpoints
     }
     return Outputs(
-        endpoint=_reachable(deployed["Endpoint"], aws_endpoint_url),
+        endpoint=reachable(deployed["Endpoint"]),
         sources={
             source.name: SourceOutput(path=source.path, secret=secret(f"SourceSecret{source.resource_id}"))
             for source in TOPOLOGY.sources
         },
         producer_token=secret("ProducerSecret"),
+        admin_token=secret("AdminSecret"),
         inbox_url=inbox_url,
         inbox_secret=next((endpoint.secret for endpoint in endpoints.values()), ""),
         endpoints=endpoints,
@@ -159,12 +159,3 @@ def _set_secret(secrets_manager: Any, name: str) -> str:
     value = secrets.token_hex(16)
     secrets_manager.put_secret_value(SecretId=name, SecretString=value)
     return value
-
-
-def _reachable(endpoint: str, aws_endpoint_url: str) -> str:
-    """The API's address without a name to look up: few machines resolve `<id>.execute-api.localhost`.
-
-    `%24default` is the stage `$default`, written so that a shell leaves it alone.
-    """
-    api_id = str(urlsplit(endpoint).hostname).split(".")[0]
-    return f"{aws_endpoint_url}/_aws/execute-api/{api_id}/%24default"

@@ -1,4 +1,4 @@
-"""What child processes of a local run find in their environment: the only place here that reads ours."""
+"""What child processes find in their environment: the only place here that reads ours."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ LOOPBACK = "127.0.0.1"
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 # What a process needs of this machine, wherever it runs.
 _OF_THE_MACHINE = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def editor() -> str:
+    """The command of the user's editor."""
+    return os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
 
 
 def emulator_environment(*, port: int, state: Path) -> dict[str, str]:

@@ -47,6 +47,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     sources: dict[str, SourceOutput]
     producer_token: str
+    admin_token: str
     inbox_url: str
     inbox_secret: str
     endpoints: dict[str, EndpointOutput]

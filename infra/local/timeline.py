@@ -136,6 +136,11 @@ def _called(fields: dict[str, Any]) -> tuple[str, Tone]:  # noqa: C901 - one lin
             return f"received     {_described(fields)}", Tone.PLAIN
         case Action.QUEUED:
             return f"queued       {fields.get('queue')}", Tone.PLAIN
+        case Action.KEPT_BACK:
+            return f"kept back    for {fields.get('queue')}: its source is paused", Tone.CAUTION
+        case Action.PAUSED | Action.RESUMED as action:
+            what = fields.get("source") or f"{fields.get('queue')}/{fields.get('consumer')}"
+            return f"{action:<12} {what}{why}", Tone.CAUTION
         case Action.STARTED:
             attempts = f"{fields.get('attempt')} of {fields.get('max_attempts')}"
             return f"attempt {attempts}", Tone.PLAIN

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infra.constructs import monitored_topic
+from infra.constructs import monitored_source, monitored_topic
 from infra.constructs.alarm_topic import AlarmTopic
 from infra.constructs.monitored_consumer import MonitoredConsumer
 from infra.constructs.monitored_edges import MonitoredEdges
@@ -39,9 +39,15 @@ class HeadworksMonitoring(Stack):
         queues = [service.queue(queue.name) for queue in topology.queues]
         watched: list[MonitoredEdges | MonitoredConsumer | MonitoredUpkeep] = [
             *([MonitoredEdges(service.api, service.edges)] if topology.edges else []),
-            *(MonitoredConsumer(consumer) for queue in queues for consumer in queue.consumers.values()),
+            *(
+                MonitoredConsumer(consumer, deployment=deployment)
+                for queue in queues
+                for consumer in queue.consumers.values()
+            ),
             MonitoredUpkeep(
-                bury_crashed=service.bury_crashed.function, wake_waiting=service.wake_waiting.function
+                bury_crashed=service.bury_crashed.function,
+                wake_waiting=service.wake_waiting.function,
+                administer=service.administer.function,
             ),
         ]
         for each in watched:
@@ -50,4 +56,6 @@ class HeadworksMonitoring(Stack):
         for queue in queues:
             if queue.topic is not None:
                 monitored_topic.raise_alarms(queue.declaration, queue.topic, self.alarms)
+        for source in topology.sources:
+            monitored_source.raise_alarms(source, self.alarms)
         CfnOutput(self, "AlarmTopic", value=self.alarms.topic.topic_arn)

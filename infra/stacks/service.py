@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 from aws_cdk import Annotations, CfnOutput, Stack
 
 from headworks import settings
+from headworks.upkeep import ADMINISTER
+from infra.constructs import control
+from infra.constructs.administer_function import AdministerFunction
 from infra.constructs.bury_crashed_function import BuryCrashedFunction
+from infra.constructs.consumer_directory import ConsumerDirectory
 from infra.constructs.consumer_function import ConsumerFunction
 from infra.constructs.edge_api import EdgeApi
 from infra.constructs.pipeline_function import PipelineFunction
@@ -30,7 +34,7 @@ _Upkeep = TypeVar("_Upkeep", BuryCrashedFunction, WakeWaitingFunction)
 
 
 class HeadworksService(Stack):
-    """One function for every edge and every consumer, and two for upkeep; each may do what its part asks for and no more."""
+    """A function for every edge and every consumer, and three for upkeep; each may do what its part asks for, no more."""
 
     def __init__(
         self,
@@ -49,9 +53,11 @@ class HeadworksService(Stack):
         self._functions: dict[str, PipelineFunction] = {}
         self.api = EdgeApi(self, "Api", deployment=deployment)
         self.edges = {edge.function: self._edge(edge) for edge in topology.edges}
+        self.directory = ConsumerDirectory(self, "Directory")
         self._queues = {queue.name: self._queue(queue) for queue in topology.queues}
         self.bury_crashed = self._bury_crashed()
         self.wake_waiting = self._wake_waiting()
+        self.administer = self._administer()
         self._give_tables()
         CfnOutput(self, "Endpoint", value=self.api.api.api_endpoint)
 
@@ -75,16 +81,20 @@ class HeadworksService(Stack):
         self._tell_stores(consumer)
         self._storage.ledger.grant_leases(consumer.function)
         self._storage.claim_check.grant_check_out(consumer, queue)
-        self._let_send(consumer, self._named(queue.emits))
+        self._let_send(consumer, self._told_by(queue))
         if any(route.endpoint for route in self._topology.routes if route.queue == queue.name):
             self._lead_to_endpoints(consumer)
-        return ConsumerService(
+        service = ConsumerService(
             declaration=queue,
             name=name,
             queue=source.queue,
             dead_letter_queue=source.dead_letter_queue,
             function=consumer.function,
+            mapping_id=consumer.mapping.event_source_mapping_id,
+            mapping_arn=consumer.mapping.event_source_mapping_arn,
         )
+        self.directory.add(service)
+        return service
 
     def _lead_to_endpoints(self, consumer: ConsumerFunction) -> None:
         for endpoint in self._topology.endpoints:
@@ -123,7 +133,8 @@ class HeadworksService(Stack):
         return handler
 
     def _let_in_webhooks(self, handler: PipelineFunction) -> None:
-        """Verify every source, send to whatever a route leads to, and keep what can't be routed."""
+        """Verify every source, send to whatever a route leads to, and keep what can't be routed, or is paused."""
+        self._storage.ledger.grant_flags(handler.function)
         for source in self._topology.sources:
             secret = self._storage.source_secrets[source.name].secret
             handler.tell(source.secret_variable, secret.secret_arn)
@@ -157,16 +168,52 @@ class HeadworksService(Stack):
             parts.grant_send(function.function)
             self._storage.claim_check.grant_check_in(function, queue)
 
+    def _told_by(self, queue: Queue) -> list[Queue]:
+        """The queues that a queue's consumers send to: what they emit, and what they tell of dead letters."""
+        targets = [*self._named(queue.emits), *([queue.announces_dead_to] if queue.announces_dead_to else [])]
+        return list(dict.fromkeys(targets))
+
     def _bury_crashed(self) -> BuryCrashedFunction:
         function = self._upkeep(BuryCrashedFunction)
-        self._storage.claim_check.grant_keep(function)
+        self._storage.claim_check.grant_keep(function, self._topology.queues)
+        targets = [queue.announces_dead_to for queue in self._topology.queues if queue.announces_dead_to]
+        self._let_send(function, list(dict.fromkeys(targets)))
         return function
 
     def _wake_waiting(self) -> WakeWaitingFunction:
         function = self._upkeep(WakeWaitingFunction)
-        self._storage.ledger.grant_lists(function.function)
+        self._storage.ledger.grant_replays(function.function)
         self._storage.claim_check.grant_waiting(function, self._topology.queues)
         return function
+
+    def _administer(self) -> AdministerFunction:
+        """Read every ledger and what the edge has accepted, and do what operators ask for."""
+        storage = self._storage
+        function = AdministerFunction(
+            self,
+            queues=storage.queues.values(),
+            secret=storage.admin_secret,
+            layers=self._layers,
+            deployment=self._deployment,
+        )
+        self._tell_stores(function)
+        function.tell(settings.DEDUPLICATION_TABLE, storage.deduplication.table.table_name)
+        storage.deduplication.grant_items(function.function)
+        storage.ledger.grant_leases(function.function)
+        storage.ledger.grant_searches(function.function)
+        storage.claim_check.grant_keep(function, self._topology.queues)
+        self._let_control(function)
+        self.api.add(ADMINISTER, function)
+        return function
+
+    def _let_control(self, function: AdministerFunction) -> None:
+        """Pause, process, purge and count what every consumer has."""
+        consumers = [consumer for queue in self._queues.values() for consumer in queue.consumers.values()]
+        self.directory.grant_read(function)
+        control.grant_pausing(function, consumers)
+        control.grant_taking(function, consumers)
+        control.grant_processing(function, consumers)
+        control.grant_counting(function, consumers)
 
     def _upkeep(self, kind: type[_Upkeep]) -> _Upkeep:
         """A function that looks after every queue, by the ledger."""

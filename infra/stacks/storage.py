@@ -52,6 +52,7 @@ class HeadworksStorage(Stack):
             for endpoint in topology.endpoints
         }
         self.producer_secret = self._secret("Producer", "The bearer token of the producers")
+        self.admin_secret = self._secret("Admin", "The bearer token of the operators")
         for output, value in self._outputs().items():
             CfnOutput(self, output, value=value)
 
@@ -68,6 +69,7 @@ class HeadworksStorage(Stack):
             "DeduplicationTable": self.deduplication.table.table_name,
             "ClaimCheckBucket": self.claim_check.bucket.bucket_name,
             "ProducerSecret": self.producer_secret.secret.secret_arn,
+            "AdminSecret": self.admin_secret.secret.secret_arn,
         }
         for queue in self._topology.queues:
             parts = self.queues[queue.name]

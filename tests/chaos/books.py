@@ -16,6 +16,7 @@ from headworks.outcome import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from headworks.ledger.item import Item
 
@@ -44,23 +45,33 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the ledger says of a key in the end."""
+    """What the ledger says of a key in the end.
+
+    Attempts, failures and crashes are those since the last replay; `earlier` are the attempts before it.
+    """
 
     state: State
     attempt: int
     failures: int
     crashes: int
     reason: Reason | None = None
+    earlier: int = 0
+    replays: int = 0
 
     @classmethod
-    def of(cls, item: Item, reason: Reason | None) -> Standing:
-        """A memory ledger's item."""
+    def of(cls, item: Item, reason: Reason | None, *, now: datetime | None = None) -> Standing:
+        """A memory ledger's item; a claim that is over leaves a dead letter."""
+        is_over = (
+            item.state is State.REPLAYING and item.due is not None and now is not None and item.due <= now
+        )
         return cls(
-            state=item.state,
-            attempt=item.attempt,
-            failures=sum(each.attempt > 0 for each in item.history),
+            state=State.DEAD if is_over else item.state,
+            attempt=item.attempt - item.earlier,
+            failures=sum(each.attempt > item.earlier for each in item.history),
             crashes=item.crashes,
             reason=reason,
+            earlier=item.earlier,
+            replays=item.replays,
         )
 
     @property
@@ -168,7 +179,9 @@ class Books:
         wrong: dict[str, str] = {}
         place = {each.key: index for index, each in enumerate(self.accepted)}
         lanes: dict[str, list[str]] = defaultdict(list)
-        ordering_keys = {each.key: each.ordering_key for each in self.accepted}
+        # What was replayed runs behind what was queued meanwhile.
+        replayed = {key for key, each in self.standings.items() if each.replays}
+        ordering_keys = {each.key: each.ordering_key for each in self.accepted if each.key not in replayed}
         for effect in self.effects:
             if (lane := ordering_keys.get(effect.key)) is not None:
                 lanes[lane].append(effect.key)
@@ -199,7 +212,7 @@ class Books:
         return {key: complaint for key, complaint in complaints.items() if complaint}
 
     def _lease_complaint(self, standing: Standing, leases: list[Step], returned: list[Step]) -> str | None:
-        counted, broken = len(leases) - len(returned), sum(map(self._is_broken, leases))
+        counted, broken = len(leases) - len(returned) - standing.earlier, sum(map(self._is_broken, leases))
         if standing.attempt != counted:
             return f"attempt {standing.attempt} after {counted} leases that weren't given back"
         if not standing.is_accounted:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headworks.testing import Environment
     from tests.chaos.books import Books
 
+MOMENT = timedelta(milliseconds=100)
 LONGER_THAN_ANY_FUNCTION = timedelta(minutes=15)
 
 
@@ -230,6 +231,16 @@ class DyingBroker:
         self._process.reach(Point.WAKE_BEFORE_SEND)
         return self._broker.resend(name, letter, **fields)
 
+    def resend_all(self, resendings):
+        self._process.reach(Point.REPLAY_BEFORE_SEND)
+        middle = len(resendings) // 2
+        errors = self._broker.resend_all(resendings[:middle])
+        self._process.reach(Point.REPLAY_HALF_SENT)
+        self._process.environment.check()
+        errors += self._broker.resend_all(resendings[middle:])
+        self._process.reach(Point.REPLAY_AFTER_SEND)
+        return errors
+
 
 class BuryingLedger(DyingLedger):
     """The same for `bury_crashed`."""
@@ -245,6 +256,79 @@ class BuryingBroker(DyingBroker):
     """The same for `bury_crashed`."""
 
     before_settle, after_settle = Point.BURY_BEFORE_SETTLE, Point.BURY_BEFORE_ANSWER
+
+
+class DyingDeadLetters:
+    """A replayer's way to the dead letters."""
+
+    def __init__(self, process: Process, store: Any) -> None:
+        self._process = process
+        self._store = store
+
+    def claim(self, keys, putting, *, lasts):
+        self._take_a_moment()
+        self._process.reach(Point.REPLAY_BEFORE_CLAIM)
+        self._process.environment.check()
+        claims = self._store.claim(keys, putting, lasts=lasts)
+        self._process.reach(Point.REPLAY_AFTER_CLAIM)
+        return claims
+
+    def sent(self, claims):
+        self._take_a_moment()
+        self._process.environment.check()
+        middle = len(claims) // 2
+        self._store.sent(claims[:middle])
+        self._process.reach(Point.REPLAY_HALF_MARKED)
+        self._process.environment.check()
+        self._store.sent(claims[middle:])
+        self._process.reach(Point.REPLAY_AFTER_MARK)
+
+    def give_back(self, claims):
+        self._process.environment.check()
+        self._store.give_back(claims)
+        if claims:
+            self._process.reach(Point.REPLAY_AFTER_GIVING_BACK)
+
+    def _take_a_moment(self) -> None:
+        """Whatever else there is goes on meanwhile."""
+        self._process.environment.clock.advance(MOMENT)
+
+
+class DyingReplayStore:
+    """A replayer's way to the record of its replays."""
+
+    def __init__(self, process: Process, store: Any) -> None:
+        self._process = process
+        self._store = store
+
+    def create(self, replay, progress):
+        self._process.environment.check()
+        return self._store.create(replay, progress)
+
+    def read(self, id_):
+        self._process.environment.check()
+        return self._store.read(id_)
+
+    def running(self):
+        self._process.environment.check()
+        return self._store.running()
+
+    def take(self, id_, worker, *, now, until):
+        self._process.environment.check()
+        job = self._store.take(id_, worker, now=now, until=until)
+        if job is not None:
+            self._process.reach(Point.REPLAY_TAKEN)
+        return job
+
+    def save(self, id_, worker, progress, *, until):
+        self._process.environment.check()
+        job = self._store.save(id_, worker, progress, until=until)
+        self._process.reach(Point.REPLAY_IN_HAND if progress.in_hand else Point.REPLAY_RECORDED)
+        return job
+
+    def end(self, id_, standing, *, because, at):
+        self._process.environment.check()
+        return self._store.end(id_, standing, because=because, at=at)
 
 
 class DyingDeduplication:

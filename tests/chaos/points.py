@@ -66,6 +66,30 @@ class Point(StrEnum):
     WAKE_AFTER_MARK = auto()
     """It is marked as sent; the others of this round are not."""
 
+    # Replays, driven by wake_waiting
+    REPLAY_TAKEN = auto()
+    """A worker has the replay to itself, and has done nothing."""
+    REPLAY_IN_HAND = auto()
+    """It is written down which letters come next; none is claimed."""
+    REPLAY_BEFORE_CLAIM = auto()
+    """Letters are about to be claimed."""
+    REPLAY_AFTER_CLAIM = auto()
+    """They are claimed, and not sent."""
+    REPLAY_BEFORE_SEND = auto()
+    """Their bodies are read; none is on the queue."""
+    REPLAY_HALF_SENT = auto()
+    """Some are on the queue, and none is marked."""
+    REPLAY_AFTER_SEND = auto()
+    """All are on the queue, and still claimed."""
+    REPLAY_HALF_MARKED = auto()
+    """Some are marked as sent."""
+    REPLAY_AFTER_MARK = auto()
+    """All are marked, and none is counted."""
+    REPLAY_AFTER_GIVING_BACK = auto()
+    """Those that couldn't be sent are dead letters again."""
+    REPLAY_RECORDED = auto()
+    """Everything is counted, and the replay still goes on."""
+
     # bury_crashed
     BURY_BEFORE_WRITE = auto()
     """A message of a dead-letter queue was read."""

@@ -47,5 +47,7 @@ HELD = frozenset(
 )
 # And these by what SQS has given up.
 GIVEN_UP = frozenset(point for point in Point if point.name.startswith("BURY_"))
+# And these by whoever puts dead letters back.
+REPLAYED = frozenset(point for point in Point if point.name.startswith("REPLAY_"))
 # What isn't passed by a consumer.
-ELSEWHERE = HELD | GIVEN_UP | {point for point in Point if point.name.startswith("PRODUCER_")}
+ELSEWHERE = HELD | GIVEN_UP | REPLAYED | {point for point in Point if point.name.startswith("PRODUCER_")}

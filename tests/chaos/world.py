@@ -17,9 +17,15 @@ from headworks.brokers.sqs import SqsBroker
 from headworks.burying import Undertaker
 from headworks.consumer import Consumer
 from headworks.errors import Reject, Retry, Unavailable
+from headworks.ledger.catalogue import Address
 from headworks.ledger.ledger import State
 from headworks.ledger.memory import MemoryLedger
+from headworks.ledger.memory_catalogue import MemoryCatalogue
+from headworks.ledger.memory_dead_letters import MemoryDeadLetters
 from headworks.message import encode, new_message
+from headworks.operations.replay_store import MemoryReplayStore
+from headworks.operations.replaying import ReplayParts, StoredReplays
+from headworks.operations.replays import ReplayRequest, Selection
 from headworks.payload import encode_payload
 from headworks.producer import Accepted as Answer
 from headworks.producer import Outgoing, Producer
@@ -28,7 +34,7 @@ from headworks.testing import Ending, NotIdle, SimulatedAws
 from headworks.testing.clock import NEW_YEAR
 from headworks.testing.deduplication import MemoryDeduplication
 from headworks.topology import Topology
-from headworks.upkeep import BURY_CRASHED, WAKE_WAITING
+from headworks.upkeep import ADMINISTER, BURY_CRASHED, WAKE_WAITING
 from headworks.waking import Waker
 from headworks.wiring import ConsumerParts
 from tests.chaos.books import Accepted, Books, Standing, Verdicts
@@ -36,9 +42,11 @@ from tests.chaos.dying import (
     BuryingBroker,
     BuryingLedger,
     DyingBroker,
+    DyingDeadLetters,
     DyingDeduplication,
     DyingLedger,
     DyingLog,
+    DyingReplayStore,
     Fate,
     Process,
 )
@@ -59,6 +67,8 @@ OUTAGES = ("ledger", "sqs", "memory of acceptances", "concurrency")
 # The wait after the third attempt is long enough to leave a standard queue.
 DELAYS = (SECOND, 10 * SECOND, 120 * SECOND)
 MOST_ROUNDS = 20
+# A claim that nobody marked is over by itself.
+NOT_ON_A_QUEUE = (State.WAITING, State.REPLAYING)
 PATIENCE_SECONDS = 20
 MOST_SENDINGS = 5
 
@@ -86,6 +96,7 @@ class World:
         self.random = Random(seed)  # noqa: S311 - to be repeatable is its purpose
         self.aws = SimulatedAws(seed=seed)
         self.ledger = MemoryLedger(self.aws.clock)
+        self.replay_store = MemoryReplayStore()
         self.memory = MemoryDeduplication()
         self.fate = Fate()
         self.books = Books(attempts=queue.retry.max_attempts, most_crashes=queue.max_crashes)
@@ -93,13 +104,16 @@ class World:
         self.sent: dict[str, Outgoing] = {}
         self.run_at: dict[tuple[str, int], timedelta] = {}
         self.queue = self.aws.queue_for(queue, **quirks)
+        self.is_fixed = False
         self._names = 0
+        self._replays_asked_for = 0
 
     def __enter__(self) -> World:
         self.aws.__enter__()
         queue = self.declaration
         self.mapping = self.aws.map_for(queue, start=self._start(self._consumer))
         self._edge = self._function(self._producer, "edge", EDGE_TIMEOUT)
+        self._operator = self._function(self._administer, ADMINISTER.function, ADMINISTER.timeout)
         waker = self._function(self._waker, WAKE_WAITING.function, WAKE_WAITING.timeout)
         self.aws.every(WAKE_WAITING.interval, lambda: waker.invoke({}))
         self.aws.map(
@@ -139,6 +153,21 @@ class World:
         ]
         return [each.idempotency_key for each in outgoings]
 
+    def replay(self, *names: str, times: int = 1, **fields: Any) -> None:
+        """Ask for replays of these, or of all that is dead, so many at the same moment; a second is over then."""
+        self.aws.run_for(SECOND)
+        for _ in range(times):
+            self._replays_asked_for += 1
+            request = ReplayRequest(
+                id=f"rpl_{self._replays_asked_for}",
+                queue=self.declaration.name,
+                selection=Selection(names=names),
+                by="an operator",
+                **fields,
+            )
+            self._operator.invoke({"request": request})
+        self.aws.run_for(SECOND)
+
     def send_again(self, key: str) -> None:
         """Send an accepted message once more, as a sender does that has forgotten its answer."""
         self._is_accepted([self.sent[key]], 0 * SECOND)
@@ -175,7 +204,8 @@ class World:
         for _ in range(MOST_ROUNDS):
             with suppress(NotIdle):
                 self.aws.run_until_idle()
-            due = [item.due for item in self.ledger.items.values() if item.state is State.WAITING]
+            due = [item.due for item in self.ledger.items.values() if item.state in NOT_ON_A_QUEUE]
+            due += [self.aws.clock.now()] * len(self.replay_store.running())
             if not due:
                 return
             self.aws.run_for(max(min(due) - self.aws.clock.now(), WAKE_WAITING.interval))
@@ -191,8 +221,9 @@ class World:
             each.request_id for each in self.aws.invocations if each.ending in (Ending.DIED, Ending.TIMED_OUT)
         }
         letters = self.ledger.letters
+        now = self.aws.clock.now()
         self.books.standings = {
-            key: Standing.of(item, letters[key][1] if item.state is State.DEAD else None)
+            key: Standing.of(item, letters[key][1] if item.state is State.DEAD else None, now=now)
             for key, item in self.ledger.items.items()
         }
         self.books.left = [
@@ -281,12 +312,14 @@ class World:
 
     def _handle(self, process: Process, message: Any, context: Any) -> None:
         """What a message's script says of this attempt; trouble of our own is over when its run was given back."""
-        step = process.step(message.idempotency_key, context.attempt)
+        # The books count a key's attempts through all of its replays.
+        earlier = self.ledger.items[message.idempotency_key].earlier
+        step = process.step(message.idempotency_key, earlier + context.attempt)
         self.books.runs.append(step)
         self.run_at[step.key, step.attempt] = self.now
         process.reach(Point.BEFORE_EFFECT)
         script = message.data["script"]
-        match script[min(context.attempt, len(script)) - 1]:
+        match "done" if self.is_fixed else script[min(context.attempt, len(script)) - 1]:
             case "fail":
                 raise RuntimeError("the handler failed")
             case "ask for two minutes":
@@ -328,7 +361,38 @@ class World:
             clock=process.environment.clock,
             log=DyingLog(process),
         )
-        return Rounds([waker], log=DyingLog(process)).go
+        return Rounds([waker], replays=self._replays(process), log=DyingLog(process)).go
+
+    def _administer(self, process: Process) -> Handler:
+        replays = self._replays(process)
+
+        def handler(event: dict[str, Any], context: Any) -> None:
+            replays.start(event["request"])
+            replays.work(
+                event["request"].id,
+                remaining=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
+            )
+
+        return handler
+
+    def _replays(self, process: Process) -> StoredReplays:
+        queue = self.declaration
+        address = Address(queue.name, queue.consumers[0])
+        return StoredReplays(
+            ReplayParts(
+                topology=Topology(queues=(queue,)),
+                catalogue=MemoryCatalogue({address: self.ledger}, process.environment.clock),
+                dead_letters=lambda _: DyingDeadLetters(
+                    process, MemoryDeadLetters(self.ledger, process.environment.clock)
+                ),
+                broker=lambda _: DyingBroker(process, self._sqs(process)),
+                claim_check=lambda _: None,
+                store=DyingReplayStore(process, self.replay_store),
+                clock=process.environment.clock,
+                log=DyingLog(process),
+                pause=lambda seconds: process.environment.clock.advance(timedelta(seconds=seconds)),
+            )
+        )
 
     def _undertaker(self, process: Process) -> Handler:
         queue, url = self.declaration, self.queue.dead_letter_queue.url

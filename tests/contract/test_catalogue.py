@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from headworks.errors import Unavailable
-from headworks.ledger.catalogue import Address, Filter, InvalidCursor
+from headworks.ledger.catalogue import Address, Count, Filter, InvalidCursor
 from headworks.ledger.dynamodb import DynamoDBLedger
 from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
 from headworks.ledger.ledger import Entry, Failure, Letter, State
 from headworks.ledger.memory import MemoryLedger
 from headworks.ledger.memory_catalogue import MemoryCatalogue
-from headworks.outcome import Reason
+from headworks.outcome import Fault, Reason
 from headworks.testing.clock import NEW_YEAR
 from tests.support.declarations import SECOND, a_queue
 
@@ -50,12 +50,17 @@ class Stand:
         page = self.catalogue.page(state, addresses, only=Filter(**fields), limit=limit)
         return [each.entry.key for each in page.items]
 
-    def pages(self, *, limit, **fields):
+    def pages(self, *, limit, oldest_first=False, **fields):
         """All pages of the dead, by key."""
         cursor, pages = None, []
         while not pages or cursor is not None:
             page = self.catalogue.page(
-                State.DEAD, (FULFIL, NOTIFY), only=Filter(**fields), limit=limit, cursor=cursor
+                State.DEAD,
+                (FULFIL, NOTIFY),
+                only=Filter(**fields),
+                limit=limit,
+                cursor=cursor,
+                oldest_first=oldest_first,
             )
             pages.append([each.entry.key for each in page.items])
             cursor = page.cursor
@@ -69,14 +74,14 @@ class Stand:
 def stand(request, clock):
     if request.param == "memory":
         ledgers = {address: MemoryLedger(clock) for address in (FULFIL, NOTIFY)}
-        return Stand(ledgers, MemoryCatalogue(ledgers), clock)
+        return Stand(ledgers, MemoryCatalogue(ledgers, clock), clock)
     client = request.getfixturevalue("emulator_clients")("dynamodb")
     table = request.getfixturevalue("ledger_table")
     ledgers = {
         address: DynamoDBLedger(a_queue(), address.consumer, client, table=table, clock=clock)
         for address in (FULFIL, NOTIFY)
     }
-    return Stand(ledgers, DynamoDBCatalogue(client, table=table), clock)
+    return Stand(ledgers, DynamoDBCatalogue(client, table=table, clock=clock), clock)
 
 
 def entry(key, **fields):
@@ -133,6 +138,28 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(stand):
     assert stand.pages(limit=10) == [[f"k{n}" for n in reversed(range(10))]]
 
 
+def test_the_dead_come_oldest_first_where_that_is_asked_for(stand):
+    for n in range(10):
+        stand.bury(f"k{n}", address=(FULFIL, NOTIFY)[n % 2], tenant=("acme", "other")[n % 2])
+
+    assert stand.pages(limit=4, oldest_first=True) == [
+        ["k0", "k1", "k2", "k3"],
+        ["k4", "k5", "k6", "k7"],
+        ["k8", "k9"],
+    ]
+    pages = stand.pages(limit=2, oldest_first=True, tenant="acme")
+    assert [key for page in pages for key in page] == ["k0", "k2", "k4", "k6", "k8"]
+
+
+def test_a_cursor_serves_one_direction_alone(stand):
+    for n in range(2):
+        stand.bury(f"k{n}")
+    cursor = stand.catalogue.page(State.DEAD, [FULFIL], limit=1).cursor
+
+    with pytest.raises(InvalidCursor, match="other order"):
+        stand.catalogue.page(State.DEAD, [FULFIL], limit=1, cursor=cursor, oldest_first=True)
+
+
 def test_pages_split_what_happened_in_one_moment(stand):
     ledger = stand.ledgers[FULFIL]
     keys = {f"k{n}" for n in range(30)}
@@ -162,13 +189,19 @@ def test_a_page_is_found_again_when_what_it_followed_is_gone(stand):
     [
         ({"reasons": frozenset({Reason.EXHAUSTED})}, ["b"]),
         ({"reasons": frozenset({Reason.EXHAUSTED, Reason.REJECTED})}, ["c", "b", "a"]),
+        ({"reasons": frozenset({Reason.CRASHED})}, ["d"]),
         ({"error_type": "TimeoutError"}, ["b"]),
         ({"error": "such cust"}, ["c", "a"]),
         ({"error": "SUCH"}, []),
         ({"type": "order.refused"}, ["c"]),
         ({"tenant": "acme"}, ["a"]),
         ({"ordering_key": "ada"}, ["b"]),
-        ({"since": NEW_YEAR + 2 * SECOND}, ["c", "b"]),
+        ({"source": "shop"}, ["c"]),
+        ({"key": "b"}, ["b"]),
+        ({"fault": Fault.ENDPOINT}, ["b"]),
+        ({"fault": Fault.PIPELINE}, ["d", "c", "a"]),
+        ({"replay": "rpl_1"}, []),
+        ({"since": NEW_YEAR + 2 * SECOND}, ["d", "c", "b"]),
         ({"until": NEW_YEAR + 2 * SECOND}, ["a"]),
         ({"since": NEW_YEAR + 2 * SECOND, "error": "such"}, ["c"]),
         ({"since": NEW_YEAR + MINUTE}, []),
@@ -176,12 +209,15 @@ def test_a_page_is_found_again_when_what_it_followed_is_gone(stand):
     ],
 )
 def test_a_filter_leaves_what_all_of_it_is_true_of(stand, only, found):
-    slow = replace(FAILURE, error_type="TimeoutError", error="too slow")
+    slow = replace(FAILURE, error_type="TimeoutError", error="too slow", fault=Fault.ENDPOINT)
     stand.bury("a", tenant="acme")
     stand.bury("b", reason=Reason.EXHAUSTED, failure=slow, ordering_key="ada")
-    stand.bury("c", type="order.refused", address=NOTIFY)
+    stand.bury("c", type="order.refused", address=NOTIFY, source="shop")
+    stand.bury("d", reason=Reason.CRASHED, failure=None)
 
     assert stand.keys(**only) == found
+    counted = stand.catalogue.count(State.DEAD, (FULFIL, NOTIFY), only=Filter(**only), most=100)
+    assert counted == Count(number=len(found))
 
 
 def test_a_filtered_list_has_pages_too(stand):
@@ -192,6 +228,50 @@ def test_a_filtered_list_has_pages_too(stand):
 
     assert [key for page in pages for key in page] == ["k10", "k8", "k6", "k4", "k2", "k0"]
     assert len(pages[0]) == 4
+
+
+def test_a_count_that_is_given_up_says_so(stand):
+    for n in range(30):
+        stand.bury(f"k{n}", address=(FULFIL, NOTIFY)[n % 2])
+
+    counts = [stand.catalogue.count(State.DEAD, (FULFIL, NOTIFY), most=most) for most in (1000, 30, 5)]
+
+    assert counts[0] == Count(number=30)
+    assert counts[1].number == 30
+    assert (counts[2].is_exact, 5 <= counts[2].number <= 30) == (False, True)
+    assert stand.catalogue.count(State.WAITING, (FULFIL, NOTIFY), most=10) == Count(number=0)
+    assert stand.catalogue.count(State.DEAD, (), most=10) == Count(number=0)
+
+
+def test_groups_are_of_equal_errors_and_the_largest_is_first(stand):
+    for n in range(6):
+        stand.bury(f"no{n}", failure=replace(FAILURE, error=f"no customer {n} called 'A. {n}'"))
+    for n in range(3):
+        stand.bury(f"slow{n}", failure=replace(FAILURE, error_type="TimeoutError", error="too slow"))
+    stand.bury("crashed", reason=Reason.CRASHED, failure=None, address=NOTIFY)
+
+    groups = stand.catalogue.groups(State.DEAD, (FULFIL, NOTIFY), most=100)
+
+    told = [(each.count, each.reason, each.error_type, each.error) for each in groups.groups]
+    assert told == [
+        (6, Reason.REJECTED, "ValueError", "no customer ... called ..."),
+        (3, Reason.REJECTED, "TimeoutError", "too slow"),
+        (1, Reason.CRASHED, "", ""),
+    ]
+    assert groups.total == Count(number=10)
+    first = groups.groups[0]
+    assert (first.first, first.last) == (NEW_YEAR + SECOND, NEW_YEAR + 6 * SECOND)
+    assert first.example.entry.key == "no5"
+
+
+def test_groups_are_of_what_the_filter_takes(stand):
+    stand.bury("a", tenant="acme")
+    stand.bury("b", tenant="other")
+
+    groups = stand.catalogue.groups(State.DEAD, [FULFIL], only=Filter(tenant="acme"), most=100)
+
+    assert [(each.count, each.example.entry.key) for each in groups.groups] == [(1, "a")]
+    assert stand.catalogue.groups(State.DEAD, [FULFIL], only=Filter(tenant="none"), most=100).groups == ()
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "bm9uZQ", "WzEsImEiLCJiIl0", "a" * 5000])
@@ -266,6 +346,23 @@ def test_a_message_that_somebody_else_gave_a_long_id_is_buried_and_found(stand):
     assert [story.listed.entry.key for story in stand.find("€" * 3000)] == ["k"]
 
 
+def test_whose_fault_it_was_is_in_the_list_and_in_the_history(stand):
+    stand.bury("k", failure=replace(FAILURE, fault=Fault.ENDPOINT))
+
+    [story] = stand.find("k")
+
+    assert story.listed.fault is Fault.ENDPOINT
+    assert [each.fault for each in story.history] == [Fault.ENDPOINT]
+
+
+def test_a_story_tells_when_the_next_attempt_is_due(stand):
+    due = stand.clock.now() + MINUTE
+    [lease] = stand.ledgers[FULFIL].lease([entry("k")], lasts=MINUTE)
+    stand.ledgers[FULFIL].retry(lease, FAILURE, due=due)
+
+    assert [story.due for story in stand.find("k")] == [due]
+
+
 def test_a_store_that_is_down_is_no_empty_list(clock):
     ledger = MemoryLedger(clock)
     ledger.down = True
@@ -275,3 +372,7 @@ def test_a_store_that_is_down_is_no_empty_list(clock):
         catalogue.page(State.DEAD, [FULFIL], limit=1)
     with pytest.raises(Unavailable):
         catalogue.find("k", [FULFIL])
+    with pytest.raises(Unavailable):
+        catalogue.count(State.DEAD, [FULFIL], most=1)
+    with pytest.raises(Unavailable):
+        catalogue.groups(State.DEAD, [FULFIL], most=1)

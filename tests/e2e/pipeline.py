@@ -110,6 +110,13 @@ class Pipeline:
         url = f"{self.outputs.endpoint}/queues/{queue}/messages/{quote(key, safe='')}"
         return self.http.request("DELETE", url, headers=self._token)
 
+    def ask(self, method: str, path: str, document: dict[str, Any] | None = None) -> urllib3.BaseHTTPResponse:
+        """Ask the admin API, as an operator."""
+        headers = {"authorization": f"Bearer {self.outputs.admin_token}"}
+        return self.http.request(
+            method, f"{self.outputs.endpoint}/admin{path}", json=document, headers=headers, timeout=30
+        )
+
     @property
     def _token(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.outputs.producer_token}"}

@@ -72,6 +72,5 @@ def test_no_secret_is_shown(run_directory, headworks):
 
     shown = sent.stdout + sent.stderr + (run_directory / "screen.txt").read_text()
     secrets = [source["secret"] for source in outputs["sources"].values()]
-    assert not [
-        secret for secret in [*secrets, outputs["producer_token"], outputs["inbox_secret"]] if secret in shown
-    ]
+    secrets += [outputs[name] for name in ("producer_token", "admin_token", "inbox_secret")]
+    assert not [secret for secret in secrets if secret in shown]

@@ -12,6 +12,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
 
+from headworks.announcements import Announcement
 from headworks.edge import Edge
 from headworks.outbound.endpoints import Endpoint
 from headworks.queue import Queue
@@ -25,9 +26,24 @@ from infra.deployment import Deployment
 from infra.tree import Tree
 from pipeline import TOPOLOGY
 
+OBITUARIES = Queue(
+    name="obituaries",
+    payload=Announcement,
+    consumers=("tell_operator",),
+    internal=True,
+    dead_letters_kept_for=timedelta(days=14),
+)
 OTHER = Topology(
     queues=(
-        Queue(name="order-lines", payload=Any, consumers=("pick_order_line",), fifo=True, max_concurrency=50),
+        OBITUARIES,
+        Queue(
+            name="order-lines",
+            payload=Any,
+            consumers=("pick_order_line",),
+            fifo=True,
+            max_concurrency=50,
+            announces_dead_to=OBITUARIES,
+        ),
         Queue(
             name="clicks",
             payload=Any,
@@ -122,6 +138,16 @@ class Synthesised:
         """Every queue with several consumers, and the topic before them."""
         services = [(queue, self.stacks.service.queue(queue.name)) for queue in self.topology.queues]
         return [(queue, service.topic) for queue, service in services if service.topic]
+
+    def told_by(self, queue):
+        """The queues that a queue's consumers send to."""
+        target = queue.announces_dead_to
+        return self.queues({*queue.emits, *([] if target is None else [target.name])})
+
+    def told_of_the_dead(self):
+        """The queues that are told of dead letters."""
+        targets = [queue.announces_dead_to for queue in self.topology.queues]
+        return [queue for queue in self.topology.queues if queue in targets]
 
     def queues(self, names):
         """Declared queues by their names."""

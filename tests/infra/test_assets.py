@@ -50,6 +50,16 @@ def test_the_dependencies_layer_holds_what_is_declared_and_nothing_that_lambda_s
     assert not names & {*SHIPPED_BY_LAMBDA, "dateutil", "bin", "tests", ".lock", "requirements.txt"}
 
 
+def test_the_admin_apis_own_layer_holds_what_no_other_function_imports(ours):
+    wheels, admins = layers(ours)[0], admin_layer(ours)
+    common, own = ({path.name for path in (each / "python").iterdir()} for each in (wheels, admins))
+
+    assert f"pydantic-{version('pydantic')}.dist-info" in own
+    assert "pydantic" not in common
+    assert not own & common - {"__pycache__"}
+    assert all("cpython-314-aarch64-linux" in path.name for path in admins.rglob("*.so"))
+
+
 def test_the_dependencies_layer_is_built_for_lambdas_processor_and_python(ours):
     wheels, _, _ = layers(ours)
     compiled = [path.name for path in wheels.rglob("*.so")]
@@ -129,16 +139,24 @@ def a_checkout(root, packages):
 
 
 def layers(synthesised):
-    """The layers as they are uploaded: dependencies, library, pipeline."""
-    found = synthesised.resources("AWS::Lambda::LayerVersion").values()
-    by_description = {
-        each["Properties"]["Description"]: asset(synthesised, each["Properties"]["Content"]["S3Key"])
-        for each in found
-    }
+    """The layers under every function as they are uploaded: dependencies, library, pipeline."""
     return [
-        by_description[description]
+        layer(synthesised, description)
         for description in ("Locked dependencies", "The Headworks library", "This pipeline's declarations")
     ]
+
+
+def admin_layer(synthesised):
+    return layer(synthesised, "Locked dependencies: admin")
+
+
+def layer(synthesised, description):
+    [content] = [
+        each["Properties"]["Content"]
+        for each in synthesised.resources("AWS::Lambda::LayerVersion").values()
+        if each["Properties"]["Description"] == description
+    ]
+    return asset(synthesised, content["S3Key"])
 
 
 def asset(synthesised, key):

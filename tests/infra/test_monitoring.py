@@ -6,8 +6,14 @@ import json
 import math
 from datetime import timedelta
 
-from headworks.telemetry import powertools_counts
+from headworks.ledger.catalogue import Address
+from headworks.operations.control import Pause
+from headworks.operations.flags import of_consumer, of_source
+from headworks.telemetry import EXPIRING, powertools_counts, powertools_gauge
+from headworks.testing.clock import MovingClock
+from headworks.testing.flags import MemoryFlags
 from headworks.upkeep import BURY_CRASHED
+from wake_waiting.pauses import Pauses
 
 
 def test_a_consumer_is_alarmed_for_dead_old_and_too_many_messages(synthesised):
@@ -18,10 +24,8 @@ def test_a_consumer_is_alarmed_for_dead_old_and_too_many_messages(synthesised):
 
         assert watched(synthesised, dead) == ("Dead", {"queue": queue.name, "service": parts.name})
         assert (dead["Statistic"], dead["Threshold"], dead["Period"]) == ("Sum", 1, 300)
-        assert watched(synthesised, old) == (
-            "ApproximateAgeOfOldestMessage",
-            {"QueueName": synthesised.id_of(parts.queue)},
-        )
+        age = ("ApproximateAgeOfOldestMessage", {"QueueName": synthesised.id_of(parts.queue)})
+        assert age in all_watched(synthesised, old)
         assert old["Threshold"] == math.ceil(queue.oldest_age_alarm.total_seconds())
         assert watched(synthesised, many) == (
             "ApproximateNumberOfMessagesNotVisible",
@@ -57,6 +61,77 @@ def test_a_dead_letter_queue_that_stays_filled_is_an_alarm_whether_its_messages_
             assert duration >= BURY_CRASHED.patience + queue.function_timeout
 
 
+def test_old_messages_of_a_paused_consumer_are_no_alarm_but_on_a_laptop_where_there_is_no_arithmetic(
+    synthesised,
+):
+    for queue, parts in synthesised.consumers():
+        old = alarm(synthesised, f"{parts.id_}OldestMessage")
+
+        if synthesised.deployment.local:
+            assert "Metrics" not in old
+            continue
+        [expression] = [each["Expression"] for each in old["Metrics"] if "Expression" in each]
+        assert expression == "IF(FILL(excused, 0) > 0, 0, age)"
+        excused = ("Excused", {"queue": queue.name, "service": parts.name})
+        assert excused in all_watched(synthesised, old)
+
+
+def test_a_pause_is_watched_as_each_minutes_round_tells_it(ours, capsys):
+    flags, clock = MemoryFlags(), MovingClock()
+    pause = Pause(since=clock.now(), by="ada")
+    for queue, parts in ours.consumers():
+        flags.put_up(of_consumer(Address(queue.name, parts.name)), pause)
+    for source in ours.topology.sources:
+        flags.put_up(of_source(source.name), pause)
+    a_round = Pauses(topology=ours.topology, flags=flags, resuming=None, gauge=powertools_gauge, clock=clock)
+
+    a_round.tell(flags.flags)
+
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    published = [
+        (metric["Name"], {name: line[name] for name in dimensions})
+        for line in told
+        for emf in line["_aws"]["CloudWatchMetrics"]
+        for dimensions in emf["Dimensions"]
+        for metric in emf["Metrics"]
+    ]
+    paused = [each for each in alarms(ours) if each.get("MetricName") == "Paused"]
+    assert len(paused) == len(ours.consumers()) + len(ours.topology.sources)
+    for each in paused:
+        assert watched(ours, each) in published
+        assert each["Period"] * each["EvaluationPeriods"] == timedelta(days=1).total_seconds()
+    for _, parts in ours.consumers():
+        for metric in all_watched(ours, alarm(ours, f"{parts.id_}OldestMessage")):
+            assert metric in published or metric[0] == "ApproximateAgeOfOldestMessage"
+
+
+def test_messages_that_sqs_will_delete_are_an_alarm_paused_or_not(synthesised):
+    for queue, parts in synthesised.consumers():
+        near = alarm(synthesised, f"{parts.id_}NearRetention")
+
+        assert watched(synthesised, near) == (
+            "ApproximateAgeOfOldestMessage",
+            {"QueueName": synthesised.id_of(parts.queue)},
+        )
+        assert near["Threshold"] == queue.retention.total_seconds() * 3 / 4
+
+
+def test_dead_letters_are_an_alarm_before_they_expire_where_they_do(synthesised, capsys):
+    for queue, parts in synthesised.consumers():
+        watching = [
+            each
+            for each in alarms(synthesised)
+            if each.get("MetricName") == EXPIRING and parts.name in str(each)
+        ]
+        assert len(watching) == (queue.dead_letters_kept_for is not None)
+        for each in watching:
+            powertools_gauge({EXPIRING: 1}, service=parts.name, queue=queue.name)
+            line = json.loads(capsys.readouterr().out)
+            [dimensions] = line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+            assert watched(synthesised, each) == (EXPIRING, {name: line[name] for name in dimensions})
+            assert each["Threshold"] == 1
+
+
 def test_a_message_that_a_topic_lets_go_of_is_an_alarm(synthesised):
     for queue, topic in synthesised.topics():
         lost = alarm(synthesised, f"{queue.resource_id}Undeliverable")
@@ -81,7 +156,8 @@ def test_every_function_is_alarmed_for_errors(synthesised):
     functions = set(synthesised.resources("AWS::Lambda::Function"))
     alarmed = {
         dimensions["FunctionName"]
-        for metric, dimensions in (watched(synthesised, each) for each in alarms(synthesised))
+        for each in alarms(synthesised)
+        for metric, dimensions in all_watched(synthesised, each)
         if metric == "Errors"
     }
 
@@ -168,3 +244,14 @@ def watched(synthesised, properties):
     """The metric of an alarm, and the logical ids of what it measures."""
     dimensions = {each["Name"]: synthesised.target(each["Value"]) for each in properties["Dimensions"]}
     return properties["MetricName"], dimensions
+
+
+def all_watched(synthesised, properties):
+    """The metrics of an alarm, also of one that does arithmetic with several."""
+    if "Metrics" not in properties:
+        return [watched(synthesised, properties)]
+    return [
+        watched(synthesised, each["MetricStat"]["Metric"])
+        for each in properties["Metrics"]
+        if "MetricStat" in each
+    ]

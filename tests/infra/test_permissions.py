@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from headworks.upkeep import ADMINISTER
 from tests.infra.conftest import Synthesised
 
 SEND = {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
@@ -19,6 +20,7 @@ ITEMS = ENTRIES | {f"dynamodb:{verb}Item" for verb in ("BatchGet", "BatchWrite",
 LEASES = ENTRIES | {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}
 READ_SECRET = {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+METRICS = {"cloudwatch:GetMetricData"}
 TRACE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
 
@@ -31,9 +33,9 @@ def test_a_consumer_may_take_from_its_own_queue_keep_its_ledger_and_send_where_i
             ({"s3:ListBucket"}, storage.claim_check.bucket),
         )
         expected |= objects(storage, "s3:GetObject", f"*/{queue.name}/*")
-        expected |= objects(storage, "s3:PutObject", f"kept/{queue.name}/*")
+        expected |= objects(storage, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
         expected |= objects(storage, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
-        expected |= sending(synthesised, synthesised.queues(queue.emits)) | tables(synthesised, parts.name)
+        expected |= sending(synthesised, synthesised.told_by(queue)) | tables(synthesised, parts.name)
         if any(route.endpoint for route in topology.routes if route.queue == queue.name):
             expected |= allow(*((READ_SECRET, each.secret) for each in storage.endpoint_secrets.values()))
 
@@ -44,6 +46,7 @@ def test_an_edge_of_webhooks_may_read_sources_secrets_and_send_where_routes_lead
     storage, topology = synthesised.stacks.storage, synthesised.topology
     routed = {queue.name for queue in topology.routed_queues}
     expected = allow(
+        ({"dynamodb:BatchGetItem"}, storage.ledger.table),
         *((READ_SECRET, each.secret) for each in storage.source_secrets.values()),
         *(
             (SEND, parts.dead_letter_queue)
@@ -81,23 +84,60 @@ def test_bury_crashed_may_empty_every_dead_letter_queue_and_keep_what_lay_there(
         (ENTRIES, storage.ledger.table),
         ({"s3:ListBucket"}, storage.claim_check.bucket),
     )
-    expected |= objects(storage, "s3:GetObject", "*") | objects(storage, "s3:PutObject", "kept/*")
+    expected |= keeping(synthesised)
+    expected |= sending(synthesised, synthesised.told_of_the_dead())
 
     assert allowed(synthesised, synthesised.stacks.service.bury_crashed.function) == expected
 
 
-def test_wake_waiting_may_list_the_ledger_and_send_to_every_consumers_own_queue(synthesised):
+def test_wake_waiting_may_search_the_ledger_and_send_to_every_consumers_own_queue(synthesised):
     storage = synthesised.stacks.storage
     expected = allow(
         *((SEND, parts.queue) for _, parts in synthesised.consumers()),
-        (ENTRIES, storage.ledger.table),
+        (ENTRIES | {"dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"}, storage.ledger.table),
         ({"s3:ListBucket"}, storage.claim_check.bucket),
     )
     for queue, _ in synthesised.consumers():
-        expected |= objects(storage, "s3:GetObject", f"{queue.waiting_prefix}{queue.name}/*")
-    expected |= {("dynamodb:Query", f"{Synthesised.id_of(storage.ledger.table)}/index/listed")}
+        for prefix in (queue.waiting_prefix, queue.kept_prefix, "kept/"):
+            expected |= objects(storage, "s3:GetObject", f"{prefix}{queue.name}/*")
+    ledger = Synthesised.id_of(storage.ledger.table)
+    expected |= {("dynamodb:Query", f"{ledger}/index/{index}") for index in ("listed", "found_by")}
 
     assert allowed(synthesised, synthesised.stacks.service.wake_waiting.function) == expected
+
+
+def test_administer_may_read_the_operators_secret_every_ledger_and_send_to_every_consumers_own_queue(
+    synthesised,
+):
+    storage = synthesised.stacks.storage
+    ledger = Synthesised.id_of(storage.ledger.table)
+    expected = allow(
+        *((SEND | CONSUME, parts.queue) for _, parts in synthesised.consumers()),
+        *(({"sqs:GetQueueAttributes"}, parts.dead_letter_queue) for _, parts in synthesised.consumers()),
+        (READ_SECRET, storage.admin_secret.secret),
+        (LEASES | {"dynamodb:BatchGetItem"}, storage.ledger.table),
+        (ITEMS, storage.deduplication.table),
+        ({"s3:ListBucket"}, storage.claim_check.bucket),
+    )
+    expected |= keeping(synthesised)
+    expected |= {("dynamodb:Query", f"{ledger}/index/{index}") for index in ("listed", "found_by")}
+    expected |= controlling(synthesised)
+
+    assert allowed(synthesised, synthesised.stacks.service.administer.function) == expected
+
+
+def test_nobody_else_may_read_the_operators_secret(synthesised):
+    service = synthesised.stacks.service
+    secret = synthesised.id_of(synthesised.stacks.storage.admin_secret.secret)
+    others = [
+        service.bury_crashed,
+        service.wake_waiting,
+        *service.edges.values(),
+        *(parts for _, parts in synthesised.consumers()),
+    ]
+
+    for other in others:
+        assert secret not in {resource for _, resource in allowed(synthesised, other.function)}
 
 
 def test_scheduler_may_start_wake_waiting_and_nothing_else(synthesised):
@@ -114,14 +154,14 @@ def test_scheduler_may_start_wake_waiting_and_nothing_else(synthesised):
 def test_no_action_is_a_wildcard_and_every_resource_is_only_where_there_is_no_other(synthesised):
     statements = [
         statement
-        for policy in synthesised.resources("AWS::IAM::Policy").values()
+        for policy in policies(synthesised)
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
     ]
 
     assert not [action for statement in statements for action in actions(statement) if "*" in action]
     for statement in statements:
         if "*" in listed(statement["Resource"]):
-            assert set(actions(statement)) == TRACE
+            assert set(actions(statement)) <= TRACE | METRICS
     assert not any(
         role["Properties"].get("ManagedPolicyArns")
         for role in synthesised.resources("AWS::IAM::Role").values()
@@ -139,13 +179,14 @@ def test_only_its_own_routes_may_invoke_an_edge(synthesised):
         for each in synthesised.resources("AWS::Lambda::Permission").values()
     ]
 
+    behind = service.edges | {ADMINISTER.function: service.administer}
     expected = [
         (
             "apigateway.amazonaws.com",
-            synthesised.id_of(service.edges[edge.function].function),
+            synthesised.id_of(behind[edge.function].function),
             route.split(" /")[1],
         )
-        for edge in synthesised.topology.edges
+        for edge in (*synthesised.topology.edges, ADMINISTER)
         for route in edge.routes
     ]
     assert len(permissions) == len(expected)
@@ -156,6 +197,30 @@ def test_only_its_own_routes_may_invoke_an_edge(synthesised):
 def allow(*grants):
     """Actions on constructs, as `allowed` tells them."""
     return {(action, Synthesised.id_of(construct)) for actions, construct in grants for action in actions}
+
+
+def controlling(synthesised):
+    """What it takes to find every consumer, to turn its mapping off and on, to invoke it and to count."""
+    service, arn = synthesised.stacks.service, "arn:AWS::Partition:{}:AWS::Region:AWS::AccountId:{}"
+    path = f"parameter/headworks/{service.stack_name}/consumers"
+    expected = {("ssm:GetParametersByPath", arn.format("ssm", path)), *((each, "*") for each in METRICS)}
+    for _, parts in synthesised.consumers():
+        mapping = synthesised.target(service.resolve(parts.mapping_id))
+        for action in ("lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"):
+            expected.add((action, arn.format("lambda", f"event-source-mapping:{mapping}")))
+        for version in ("", ":$LATEST"):
+            expected.add(("lambda:InvokeFunction", f"{synthesised.id_of(parts.function)}{version}"))
+    return expected
+
+
+def keeping(synthesised):
+    """What it takes to keep the bodies of whatever is dead."""
+    storage = synthesised.stacks.storage
+    return objects(storage, "s3:GetObject", "*") | {
+        grant
+        for queue in synthesised.topology.queues
+        for grant in objects(storage, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
+    }
 
 
 def objects(storage, action, keys):
@@ -198,7 +263,7 @@ def allowed_by(synthesised, role):
     """What a role allows beyond logging and tracing."""
     statements = chain.from_iterable(
         policy["Properties"]["PolicyDocument"]["Statement"]
-        for policy in synthesised.resources("AWS::IAM::Policy").values()
+        for policy in policies(synthesised)
         if {"Ref": role} in policy["Properties"]["Roles"]
     )
     return {
@@ -208,6 +273,15 @@ def allowed_by(synthesised, role):
         for resource in listed(statement["Resource"])
         if action not in LOG | TRACE
     }
+
+
+def policies(synthesised):
+    """Every policy: what goes beyond the 10 KB of a role's own lies in further ones."""
+    return [
+        policy
+        for kind in ("Policy", "ManagedPolicy")
+        for policy in synthesised.resources(f"AWS::IAM::{kind}").values()
+    ]
 
 
 def actions(statement):

@@ -142,6 +142,32 @@ def test_an_environment_that_lambda_refuses_is_refused_before_it_is_deployed(var
     assert broken(templates(function=talkative)) == ([] if fits else [("Environment", "Function")])
 
 
+@pytest.mark.parametrize(("queues", "fits"), [(60, True), (100, False)])
+def test_a_roles_policies_fit_iam_all_of_them_together(queues, fits):
+    policies = {
+        f"Policy{half}": {
+            "Type": "AWS::IAM::Policy",
+            "Properties": {
+                "Roles": [{"Ref": "Role"}],
+                "PolicyDocument": {
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Action": "sqs:SendMessage",
+                            "Resource": [{"Fn::GetAtt": [f"Queue{n}", "Arn"]} for n in range(queues // 2)],
+                        }
+                    ]
+                },
+            },
+        }
+        for half in (1, 2)
+    }
+
+    policies["Role"] = {"Type": "AWS::IAM::Role", "Properties": {}}
+
+    assert broken({"Service": {"Resources": policies}}) == ([] if fits else [("RolePolicies", "Role")])
+
+
 @pytest.mark.parametrize(("metric", "watched"), [("Visible", True), ("NotVisible", False)])
 def test_a_dead_letter_queue_is_watched_by_its_visible_messages(metric, watched):
     resources = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import platform
 
+import msgspec
 import pytest
 
 from headworks import settings
-from headworks.upkeep import BURY_CRASHED, UPKEEP, WAKE_WAITING
+from headworks.operations.directory import Place, parameter_name
+from headworks.upkeep import ADMINISTER, BURY_CRASHED, UPKEEP, WAKE_WAITING
 from infra.deployment import Deployment
 from tests.infra.conftest import annotations
 
@@ -54,7 +56,8 @@ def test_functions_trace_log_json_and_are_limited_by_their_mapping_alone(synthes
             log_groups[properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["RetentionInDays"] == 30
         )
         assert "ReservedConcurrentExecutions" not in properties
-        assert len(properties["Layers"]) == 3
+        own = properties["Handler"].startswith(f"{ADMINISTER.function}.")
+        assert len(properties["Layers"]) == (4 if own else 3)
 
 
 def test_functions_run_on_arm_but_on_a_laptop_on_its_own_processor(ours, other):
@@ -88,7 +91,7 @@ def test_a_consumer_is_told_what_it_needs_and_nothing_else(synthesised):
     topology = synthesised.topology
     for queue, parts in synthesised.consumers():
         expected = FOR_EVERY_FUNCTION | STORES | own_variables(queue, parts.name)
-        expected |= for_sending(synthesised.queues(queue.emits))
+        expected |= for_sending(synthesised.told_by(queue))
         expected |= {table.variable for table in topology.tables if parts.name in table.functions}
         if leads_to_endpoints(topology, queue):
             expected |= {endpoint.secret_variable for endpoint in topology.endpoints}
@@ -125,7 +128,8 @@ def test_every_dead_letter_queue_is_emptied_in_small_batches_that_fail_in_part(s
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": BURY_CRASHED.max_concurrency}
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert synthesised.properties(function)["Timeout"] == BURY_CRASHED.timeout.total_seconds()
-    assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | {
+    told = for_sending(synthesised.told_of_the_dead())
+    assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | told | {
         queue.dead_letter_url_variable(parts.name) for queue, parts in synthesised.consumers()
     }
 
@@ -150,12 +154,25 @@ def test_what_waits_is_woken_every_minute_and_a_failed_round_isnt_made_up_for(sy
     }
 
 
+def test_operators_are_answered_by_a_function_that_reads_in_the_directory_where_everybody_is(synthesised):
+    function = synthesised.stacks.service.administer.function
+    properties = synthesised.properties(function)
+
+    assert properties["Timeout"] == ADMINISTER.timeout.total_seconds()
+    assert properties["MemorySize"] == ADMINISTER.memory_mb
+    assert set(variables(synthesised, function)) == FOR_EVERY_FUNCTION | STORES | {
+        settings.ADMIN_SECRET,
+        settings.CONSUMERS_PATH,
+        settings.DEDUPLICATION_TABLE,
+    }
+
+
 def test_the_api_has_the_declared_routes_and_is_throttled(synthesised):
     routes = synthesised.resources("AWS::ApiGatewayV2::Route").values()
     [stage] = synthesised.resources("AWS::ApiGatewayV2::Stage").values()
 
     assert {route["Properties"]["RouteKey"] for route in routes} == {
-        route for edge in synthesised.topology.edges for route in edge.routes
+        route for edge in (*synthesised.topology.edges, ADMINISTER) for route in edge.routes
     }
     limits = stage["Properties"]["DefaultRouteSettings"]
     assert limits["ThrottlingRateLimit"] == synthesised.deployment.requests_per_second
@@ -219,3 +236,28 @@ def for_sending(queues):
 
 def leads_to_endpoints(topology, queue):
     return any(route.endpoint for route in topology.routes if route.queue == queue.name)
+
+
+def test_where_every_consumers_parts_are_is_written_down_for_whoever_controls_them(synthesised):
+    directory = synthesised.stacks.service.directory
+    written = {
+        each["Properties"]["Name"]: each["Properties"]
+        for each in synthesised.resources("AWS::SSM::Parameter").values()
+    }
+
+    assert set(written) == {
+        parameter_name(directory.path, queue.name, parts.name) for queue, parts in synthesised.consumers()
+    }
+    for queue, parts in synthesised.consumers():
+        parameter = written[parameter_name(directory.path, queue.name, parts.name)]
+        place = msgspec.json.decode(synthesised.target(parameter["Value"]), type=Place)
+        mapping = synthesised.target(synthesised.stacks.service.resolve(parts.mapping_id))
+        assert place == Place(
+            url=synthesised.id_of(parts.queue),
+            arn=synthesised.id_of(parts.queue),
+            dead_letter_url=synthesised.id_of(parts.dead_letter_queue),
+            function=synthesised.id_of(parts.function),
+            mapping=mapping,
+        )
+        assert synthesised.resources("AWS::Lambda::EventSourceMapping")[mapping]
+        assert parameter["Type"] == "String"

@@ -9,9 +9,9 @@ from datetime import timedelta
 import aws_cdk as cdk
 import pytest
 
-from headworks.claim_check import KEPT_PREFIX
 from headworks.ledger import layout
 from headworks.naming import resource_id
+from headworks.queue import KEPT_PREFIX
 from headworks.upkeep import BURY_CRASHED
 from infra.constructs.pipeline_queue import PipelineQueue
 from infra.constructs.queue_service import SeveralConsumers
@@ -200,7 +200,9 @@ def test_a_body_is_kept_as_long_as_its_message_can_live_and_no_day_longer(synthe
         for prefix, life in (
             (queue.body_prefix, queue.memory_of_keys),
             (queue.waiting_prefix, queue.memory_of_waits),
+            (queue.kept_prefix, queue.memory_of_the_dead),
         )
+        if life is not None
     }
     assert set(rules) == set(lives)
     for prefix, rule in rules.items():
@@ -210,11 +212,11 @@ def test_a_body_is_kept_as_long_as_its_message_can_live_and_no_day_longer(synthe
     assert "VersioningConfiguration" not in bucket["Properties"]
 
 
-def test_every_source_endpoint_and_the_producers_have_a_secret_that_is_base64_too(synthesised):
+def test_every_source_endpoint_the_producers_and_the_operators_have_a_secret_that_is_base64_too(synthesised):
     topology = synthesised.topology
     secrets = synthesised.resources("AWS::SecretsManager::Secret").values()
 
-    assert len(secrets) == len(topology.sources) + len(topology.endpoints) + 1
+    assert len(secrets) == len(topology.sources) + len(topology.endpoints) + 2
     for secret in secrets:
         assert secret["Properties"]["GenerateSecretString"] == {
             "PasswordLength": 32,
@@ -240,6 +242,7 @@ def test_outputs_lead_to_every_part(synthesised):
     }
 
     assert outputs == {
+        "AdminSecret",
         "AlarmTopic",
         "ClaimCheckBucket",
         "DeduplicationTable",

@@ -9,7 +9,17 @@ from typing import Any
 
 from headworks import clients
 
-CLIENTS = (clients.sqs, clients.sns, clients.dynamodb, clients.s3, clients.secrets_manager)
+CLIENTS = (
+    clients.sqs,
+    clients.sns,
+    clients.dynamodb,
+    clients.s3,
+    clients.secrets_manager,
+    clients.ssm,
+    clients.cloudwatch,
+    clients.lambda_,
+    clients.lambda_to_invoke,
+)
 
 
 def cold_start(function: str) -> Any:

@@ -25,6 +25,7 @@ _MEMBER = re.compile(rf"'(\w+)': ({_VALUE})")
 _SET = re.compile(rf'SET "(\w+)" = ({_VALUE})')
 _REMOVE = re.compile(r'REMOVE "(\w+)"')
 _EQUAL = re.compile(rf'"(\w+)" = ({_VALUE})')
+_IS_MISSING = re.compile(r'"(\w+)" IS MISSING')
 _ONE_OF = re.compile(r'"(\w+)" IN \[(.*?)\]')
 
 
@@ -108,6 +109,8 @@ def _update(client: Any, text: str, value: Callable[[str], dict[str, Any]]) -> N
     for name, each in equal.items():
         conditions.append(f"#{name} = :is_{name}")
         values[f":is_{name}"] = each
+    missing = _IS_MISSING.findall(where)
+    conditions += [f"attribute_not_exists(#{name})" for name in missing]
     for name, some in one_of.items():
         conditions.append(f"#{name} IN ({', '.join(f':in_{name}_{n}' for n in range(len(some)))})")
         values |= {f":in_{name}_{n}": each for n, each in enumerate(some)}
@@ -115,9 +118,9 @@ def _update(client: Any, text: str, value: Callable[[str], dict[str, Any]]) -> N
         TableName=_table(text),
         Key={"id": key},
         UpdateExpression=f"SET {', '.join(f'#{name} = :set_{name}' for name in sets)}"
-        f" REMOVE {', '.join(f'#{name}' for name in removed)}",
+        + (f" REMOVE {', '.join(f'#{name}' for name in removed)}" if removed else ""),
         ConditionExpression=" AND ".join(conditions),
-        ExpressionAttributeNames={f"#{name}": name for name in {*sets, *removed, *equal, *one_of}},
+        ExpressionAttributeNames={f"#{name}": name for name in {*sets, *removed, *equal, *one_of, *missing}},
         ExpressionAttributeValues=values,
     )
 

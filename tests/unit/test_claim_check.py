@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import msgspec
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from headworks.claim_check import ClaimCheck
 from headworks.errors import MissingObject, Unavailable, Undecodable
+from headworks.letters import changed_letter, open_letter
 from tests.support.declarations import a_message, a_queue
 
 
@@ -86,3 +90,55 @@ def test_what_waits_lies_where_a_rule_takes_it_and_what_is_dead_where_none_does(
     assert claim_check.keep(waiting, waits=True) == waiting
     assert claim_check.keep(dead, waits=True) == dead
     assert len(claim_check.check_out(waiting).data) == len(claim_check.check_out(dead).data) == 202
+
+
+def test_the_life_of_what_is_dead_for_a_time_begins_anew_with_each_death(aws, bucket):
+    queue = a_queue(claim_check_over_bytes=100, dead_letters_kept_for=timedelta(days=90))
+    client, copied = aws("s3"), []
+    client.meta.events.register(
+        "provide-client-params.s3.CopyObject", lambda params, **_: copied.append(params["Key"])
+    )
+    claim_check = ClaimCheck(queue, client, bucket=bucket)
+    dead = claim_check.keep(claim_check.check_in(a_message(b'"%s"' % (b"x" * 200))))
+    waiting = claim_check.keep(dead, waits=True)
+    copied.clear()
+
+    again = claim_check.keep(dead)
+
+    assert queue.kept_prefix == "117d/"
+    assert again.data_ref == dead.data_ref == f"s3://{bucket}/117d/orders/{dead.id}"
+    assert waiting.data_ref == f"s3://{bucket}/{queue.waiting_prefix}orders/{dead.id}"
+    # S3 begins a new life with a copy, and refuses one onto itself that changes nothing: moto does, too.
+    assert copied == [f"117d/orders/{dead.id}"]
+    assert len(claim_check.check_out(again).data) == 202
+
+
+def test_an_edited_payload_never_lies_in_the_place_of_the_first_one(aws, bucket):
+    queue = a_queue(claim_check_over_bytes=100, dead_letters_kept_for=timedelta(days=90))
+    claim_check = ClaimCheck(queue, aws("s3"), bucket=bucket)
+    first = claim_check.keep(claim_check.check_in(a_message(b'"%s"' % (b"x" * 200))))
+    edited = msgspec.structs.replace(first, data=b'"%s"' % (b"y" * 200), data_ref=None)
+    edited = open_letter_ref(changed_letter(claim_check, edited, sent_at=edited.time), first)
+
+    again = claim_check.keep(claim_check.keep(edited, waits=True))
+
+    assert claim_check.check_out(again).data == b'"%s"' % (b"y" * 200)
+    assert claim_check.check_out(first).data == b'"%s"' % (b"x" * 200)
+
+
+def open_letter_ref(letter, message):
+    """The message of a letter as it travels."""
+    return msgspec.structs.replace(message, data_ref=json.loads(letter.body)["dataref"])
+
+
+def test_a_changed_payload_is_kept_beside_the_first_one(claim_check):
+    first = claim_check.keep(claim_check.check_in(a_message(b'"%s"' % (b"x" * 200))))
+    again = msgspec.structs.replace(first, data=b'"%s"' % (b"y" * 200), data_ref=None)
+
+    letter = changed_letter(claim_check, again, sent_at=again.time)
+    changed = open_letter(claim_check, letter, a_queue())
+
+    assert changed.data == again.data
+    assert claim_check.check_out(first).data == b'"%s"' % (b"x" * 200)
+    assert changed.id == first.id
+    assert "/kept/orders/" in json.loads(letter.body)["dataref"]

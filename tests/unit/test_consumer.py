@@ -19,7 +19,8 @@ from headworks.errors import Reject, Retry, Unavailable
 from headworks.ledger.ledger import Entry, State
 from headworks.ledger.memory import MemoryLedger
 from headworks.message import encode
-from headworks.outcome import Reason
+from headworks.outbound.errors import ConnectionFailed
+from headworks.outcome import Fault, Reason
 from headworks.retry import RetryPolicy
 from headworks.telemetry import Action
 from headworks.testing.broker import MemoryBroker
@@ -159,6 +160,26 @@ def test_the_second_parameter_tells_what_failed_before_and_which_trace_it_is_in(
     line = caplog.records[1]
     assert (line.getMessage(), line.step, line.attempt) == ("half-way", 2, 2)
     assert (line.queue, line.message_id, line.traceparent) == ("orders", got[1].message_id, trace)
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (Retry("busy", fault=Fault.ENDPOINT), Fault.ENDPOINT),
+        (Reject("no such place", fault=Fault.ENDPOINT), Fault.ENDPOINT),
+        (ConnectionFailed("reset"), Fault.ENDPOINT),
+        (Retry("busy"), Fault.PIPELINE),
+        (ValueError("no"), Fault.PIPELINE),
+    ],
+)
+def test_a_failure_is_kept_with_whose_fault_it_was(error, fault):
+    def handle(_message):
+        raise error
+
+    stand = Stand(handle)
+    stand.receive(record("m"))
+
+    assert [each.fault for each in stand.ledger.items["m"].history] == [fault]
 
 
 def test_waits_follow_the_policy_and_the_last_attempt_is_the_end():

@@ -6,13 +6,15 @@ import contextlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headworks.errors import InvalidMessage, Undecodable
-from headworks.message import Carrier, decode, encode, new_message, new_message_id
+from headworks.fingerprint import bits_of, fingerprint, made_at, new_message_id
+from headworks.message import Carrier, decode, encode, new_message
 from headworks.testing.clock import NEW_YEAR, MovingClock
 
 CARRIER = Carrier(queue="orders", id="sqs-1", sent_at=NEW_YEAR)
@@ -88,6 +90,26 @@ def test_ids_sort_by_time():
 
     assert ids == sorted(ids)
     assert len({id_[-20:] for id_ in ids}) == 50
+
+
+def test_the_id_of_a_keyed_message_holds_its_fingerprint_and_its_time():
+    message = a_message(queue="orders", idempotency_key="k")
+
+    assert bits_of(message.id) == fingerprint("orders", "k")
+    assert made_at(message.id) == message.time
+    assert UUID(message.id.removeprefix("msg_")).version == 7
+    assert fingerprint("orders", "k") not in {fingerprint("order", "sk"), fingerprint("orders", "l")}
+
+
+def test_ids_without_a_key_are_random():
+    assert bits_of(a_message(queue="orders").id) != bits_of(a_message(queue="orders").id)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "k", "msg_1", f"msg_{'0' * 32}", f"msg_{'f' * 33}", "0190f3c5-9d7a-7c55-8a1f-0123456789ab"]
+)
+def test_a_name_that_is_no_id_of_ours_has_no_fingerprint(name):
+    assert (bits_of(name), made_at(name)) == (None, None)
 
 
 def test_a_message_without_a_key_is_its_own_effect():

@@ -96,6 +96,19 @@ def test_after_its_window_a_key_is_an_honest_repeat_with_an_effect_of_its_own(st
     assert stand.keys == ["k", "k.1", "k.2"]
 
 
+def test_the_key_of_a_message_that_was_removed_is_new_and_means_the_same_effect(stand, clock):
+    stand.producer.send(order("k"))
+    clock.advance(WINDOW)
+    removed = stand.producer.send(order("k"))
+    stand.memory.forget([removed.message_id])
+
+    again = stand.producer.send(order("k"))
+
+    assert not again.duplicate
+    assert stand.producer.send(order("k")).message_id == again.message_id
+    assert stand.keys == ["k", "k.1", "k.1"]
+
+
 def test_the_window_of_a_delayed_message_starts_when_it_is_due(stand, clock):
     stand.producer.send(order("k"), delay=900 * SECOND)
     clock.advance(WINDOW)

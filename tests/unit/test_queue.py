@@ -141,6 +141,19 @@ def test_this_pipelines_declarations_fit_together():
             "a_b sends to",
         ),
         ({"queues": (a_queue(internal=True),)}, "orders is internal, and nothing here sends to it"),
+        (
+            {"queues": (a_queue(announces_dead_to=a_queue(name="other")),)},
+            "orders sends to the queue 'other'",
+        ),
+        (
+            {
+                "queues": (
+                    a_queue(announces_dead_to=a_queue(name="other", consumers=("tell_operator",))),
+                    a_queue(name="other", consumers=("tell_somebody",)),
+                )
+            },
+            "orders announces its dead letters to 'other', which is declared otherwise here",
+        ),
         ({"queues": (a_queue(),), "tables": (Table(name="t", functions=("a_b",)),)}, "'t' is for ['a_b']"),
         ({"queues": (a_queue(),), "sources": (stripe(),)}, "no route takes events of the source 'stripe'"),
     ],
@@ -148,3 +161,22 @@ def test_this_pipelines_declarations_fit_together():
 def test_declarations_that_contradict_one_another_are_refused(fields, why):
     with pytest.raises(InvalidDeclaration, match=re.escape(why)):
         Topology(**fields)
+
+
+def test_dead_letters_are_announced_to_no_ordered_queue():
+    ordered = a_queue(name="other", fifo=True)
+
+    with pytest.raises(InvalidQueue, match=r"orders: dead letters have no ordering key .* other is ordered"):
+        a_queue(announces_dead_to=ordered)
+
+
+def test_dead_letters_that_are_gone_at_once_are_refused():
+    with pytest.raises(
+        InvalidQueue, match=r"orders: dead letters that are kept for 1:00:00 are gone .*1 day"
+    ):
+        a_queue(dead_letters_kept_for=timedelta(hours=1))
+
+
+def test_somebody_is_told_three_days_before_dead_letters_expire_or_a_tenth_of_their_time():
+    assert a_queue(dead_letters_kept_for=timedelta(days=90)).expiry_notice == timedelta(days=3)
+    assert a_queue(dead_letters_kept_for=timedelta(days=10)).expiry_notice == timedelta(days=1)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook
 
-from headworks import Reject, Retry
+from headworks import Fault, Reject, Retry
 from headworks.errors import Unavailable
 from headworks.outbound.endpoints import Endpoint
 from headworks.outbound.errors import AddressRefused, ConnectionFailed, RequestRefused, TimedOut
@@ -210,6 +210,27 @@ def test_a_secret_that_cannot_sign_is_named_and_nothing_is_sent(stand, webhook):
 
     assert "TOKEN" not in str(invalid.value)
     assert stand.client.sent == []
+
+
+@pytest.mark.parametrize("answer", [500, 429, 404, 302, TimedOut("no answer"), ConnectionFailed("reset")])
+def test_an_endpoint_that_answers_badly_or_not_at_all_is_at_fault(stand, webhook, answer):
+    stand.client.answer = answer
+
+    with pytest.raises((Retry, Reject)) as ended:
+        stand.deliver(webhook)
+
+    assert ended.value.fault is Fault.ENDPOINT
+
+
+def test_what_we_must_not_or_cannot_send_is_the_pipelines_own_fault(stand, webhook):
+    stand.client.answer = AddressRefused("10.0.0.1 is private")
+    with pytest.raises(Reject) as refused:
+        stand.deliver(webhook)
+    stand.endpoints["default"] = Endpoint(name="default")
+    with pytest.raises(Retry) as without_url:
+        stand.deliver(webhook)
+
+    assert {refused.value.fault, without_url.value.fault} == {Fault.PIPELINE}
 
 
 @pytest.mark.parametrize("status", [*BUSY, *REFUSING])

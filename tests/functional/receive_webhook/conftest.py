@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from headworks.http_api import serve
+from headworks.ledger.memory import MemoryLedger
+from headworks.operations.paused_sources import PausedSources
 from headworks.producer import Producer
 from headworks.testing.broker import MemoryBroker
 from headworks.testing.deduplication import MemoryDeduplication
+from headworks.testing.flags import MemoryFlags
 from headworks.testing.secrets import MemorySecrets
 from headworks.webhooks.signing import sign
 from pipeline import TOPOLOGY
@@ -19,17 +22,23 @@ SECRET = "oldSecretoldSecretoldSecretoldSe"
 
 
 class Stand:
-    """What providers talk to; `brokers`, `memories` and `secrets` are by queue's and source's name."""
+    """What providers talk to; `brokers`, `memories`, `ledgers` and `secrets` are by queue's and source's name."""
 
     def __init__(self, clock, log, topology=TOPOLOGY, secret=SECRET):
         self.clock, self.log, self.topology = clock, log, topology
         self.brokers = {queue.name: MemoryBroker() for queue in topology.queues}
         self.memories = {queue.name: MemoryDeduplication() for queue in topology.queues}
+        self.ledgers = {
+            queue.name: {consumer: MemoryLedger(clock) for consumer in queue.consumers}
+            for queue in topology.queues
+        }
+        self.flags = MemoryFlags()
         self.secrets = MemorySecrets({source.name: secret for source in topology.sources})
         reception = Reception(
             topology=topology,
             producer=self._producer,
             secrets=lambda source: self.secrets.get(source.name),
+            is_paused=PausedSources(self.flags, log=log, clock=clock).is_paused,
             log=log,
             clock=clock,
         )
@@ -41,6 +50,7 @@ class Stand:
             self.brokers[queue.name],
             log=self.log,
             deduplication=self.memories[queue.name],
+            ledgers=list(self.ledgers[queue.name].values()),
             clock=self.clock,
         )
 

@@ -1,4 +1,4 @@
-"""A round wakes everybody's waiting messages; neither trouble nor slowness of one is another's."""
+"""A round wakes everybody's waiting messages, then carries replays on; neither trouble nor slowness of one is another's."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from threading import Barrier
 import pytest
 
 from headworks.errors import Unavailable
+from headworks.ledger.catalogue import Address
 from headworks.ledger.ledger import Entry, Letter
 from headworks.ledger.memory import MemoryLedger
+from headworks.ledger.memory_catalogue import MemoryCatalogue
+from headworks.ledger.memory_dead_letters import MemoryDeadLetters
+from headworks.operations.replay_store import MemoryReplayStore
+from headworks.operations.replaying import ReplayParts, StoredReplays
+from headworks.operations.replays import ReplayRequest, Selection, Standing
+from headworks.outcome import Reason
 from headworks.telemetry import Action
 from headworks.testing.broker import MemoryBroker
 from headworks.testing.events import FakeContext
+from headworks.topology import Topology
 from headworks.waking import Waker
 from tests.support.declarations import a_queue
 from wake_waiting.rounds import NotAllWoken, Rounds
@@ -30,9 +38,33 @@ class Post:
         self.log = log
         self.ledgers = {consumer: MemoryLedger(clock) for consumer in CONSUMERS}
         self.brokers = {consumer: MemoryBroker() for consumer in CONSUMERS}
+        self.queues = {
+            consumer: a_queue(name=queue, consumers=(consumer,)) for consumer, queue in CONSUMERS.items()
+        }
+        self.clock = clock
+        self.store = MemoryReplayStore()
+        self.replays = StoredReplays(
+            ReplayParts(
+                topology=Topology(queues=tuple(self.queues.values())),
+                catalogue=MemoryCatalogue(
+                    {
+                        Address(CONSUMERS[consumer], consumer): self.ledgers[consumer]
+                        for consumer in CONSUMERS
+                    },
+                    clock,
+                ),
+                dead_letters=lambda address: MemoryDeadLetters(self.ledgers[address.consumer], clock),
+                broker=lambda address: self.brokers[address.consumer],
+                claim_check=lambda _: None,
+                store=self.store,
+                clock=clock,
+                log=log,
+                pause=lambda _: None,
+            )
+        )
         self.wakers = [
             Waker(
-                queue=a_queue(name=queue, consumers=(consumer,)),
+                queue=self.queues[consumer],
                 consumer=consumer,
                 ledger=self.ledgers[consumer],
                 broker=self.brokers[consumer],
@@ -40,14 +72,28 @@ class Post:
                 clock=clock,
                 log=log,
             )
-            for consumer, queue in CONSUMERS.items()
+            for consumer in CONSUMERS
         ]
         for consumer, ledger in self.ledgers.items():
             entry = Entry(key=consumer, message_id=consumer, type="thing.happened", source="shop")
             ledger.hold(entry, Letter(body="{}", sent_at=clock.now()), due=clock.now())
 
+    def ask_for_a_replay(self, consumer):
+        """A dead letter of a consumer, and a replay of it that nobody has worked at."""
+        entry = Entry(key="dead", message_id="dead", type="thing.happened", source="shop")
+        letter = Letter(body="{}", sent_at=self.clock.now())
+        self.ledgers[consumer].bury(entry, letter, reason=Reason.EXPIRED, failure=None)
+        self.clock.advance(timedelta(seconds=1))
+        request = ReplayRequest(
+            id=f"rpl_{consumer}", queue=CONSUMERS[consumer], selection=Selection(), by="ops"
+        )
+        self.replays.start(request)
+
+    def put_back(self):
+        return [each.name for broker in self.brokers.values() for each in broker.put_back]
+
     def go(self, context=None):
-        Rounds(self.wakers, log=self.log).go(EVENT, context or FakeContext())
+        Rounds(self.wakers, replays=self.replays, log=self.log).go(EVENT, context or FakeContext())
 
     @property
     def woken(self):
@@ -109,6 +155,40 @@ def test_all_have_their_turn_at_once(post):
         ledger.waiting = meeting_first(ledger.waiting, meeting)
 
     post.go()
+
+    assert sorted(post.woken) == sorted(CONSUMERS)
+
+
+def test_a_round_carries_on_every_replay_that_goes_on(post):
+    post.ask_for_a_replay("post_letter")
+    post.ask_for_a_replay("place_order")
+
+    post.go()
+    post.go()
+
+    assert post.put_back() == ["dead", "dead"]
+    assert post.replays.running() == []
+    assert post.replays.find("rpl_place_order").sent == 1
+
+
+def test_a_replay_that_fails_is_told_and_raised_when_the_others_have_had_their_turn(post):
+    post.ask_for_a_replay("count_click")
+    post.ask_for_a_replay("place_order")
+    post.brokers["count_click"].resend_all = None
+
+    with pytest.raises(NotAllWoken, match="the messages of rpl_count_click stay for the next round"):
+        post.go()
+
+    assert sorted(post.woken) == sorted(CONSUMERS)
+    assert post.replays.find("rpl_place_order").sent == 1
+    assert post.replays.find("rpl_count_click").standing is Standing.RUNNING
+
+
+def test_a_record_of_replays_that_does_not_answer_holds_up_no_waiting_message(post):
+    post.store.down = True
+
+    with pytest.raises(NotAllWoken, match="all replays stay for the next round"):
+        post.go()
 
     assert sorted(post.woken) == sorted(CONSUMERS)
 

@@ -1,86 +1,56 @@
-"""`headworks dead`: what it finds, how it looks, what it answers to a shell."""
+"""`headworks dead list` and `show`: what they find, how it looks, what they answer to a shell."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from typer.testing import CliRunner
 
-from headworks.ledger.catalogue import Address
-from headworks.ledger.ledger import Entry, Failure, Letter
-from headworks.ledger.memory import MemoryLedger
-from headworks.ledger.memory_catalogue import MemoryCatalogue
-from headworks.message import encode
-from headworks.outcome import Reason
-from headworks.testing.clock import NEW_YEAR
-from infra.cli.main import app
-from infra.cli.target import Target
-from pipeline import TOPOLOGY
-from tests.support.declarations import SECOND, a_message
+from tests.support.admin_documents import A_MESSAGE, AN_ITEM, AT
 
-ADDRESSES = [Address(queue.name, name) for queue in TOPOLOGY.queues for name in queue.consumers]
-WEBHOOKS = Address("webhooks", "deliver_webhook")
 STACK = 'Traceback (most recent call last):\n  File "delivery.py", line 7, in deliver\n    raise ValueError\n'
-FAILURE = Failure(
-    attempt=1,
-    at=NEW_YEAR,
-    error_type="ValueError",
-    error="no such [bold]customer[/bold]",
-    stack=STACK,
-    duration_ms=12,
-    version="7",
-    request_id="r-1",
-)
-PAYLOAD = {"endpoint": "default", "body": "eyJhbW91bnQiOiAyNTAwfQ==", "headers": {"x-mark": "m"}}
+FAILURE = {
+    "attempt": 1,
+    "at": AT.format(0),
+    "errorType": "ValueError",
+    "error": "no such [bold]customer[/bold]",
+    "stack": STACK,
+    "durationMs": 12,
+    "version": "7",
+    "requestId": "r-1",
+}
 
 
-class Stand:
-    """The command line in front of ledgers in memory."""
+def test_dead_letters_are_listed_in_the_apis_order_with_their_errors(stand):
+    ids = [stand.have(f"k{n}") for n in range(3)]
+    stand.have("retried", state="retrying")
 
-    def __init__(self, clock):
-        self.clock = clock
-        self.ledgers = {address: MemoryLedger(clock) for address in ADDRESSES}
-
-    def bury(self, key, *, reason=Reason.REJECTED, failure=FAILURE, data=PAYLOAD, **fields):
-        """One more dead letter of the webhooks; answers its message id."""
-        self.clock.advance(SECOND)
-        ledger = self.ledgers[WEBHOOKS]
-        message = a_message(json.dumps(data).encode(), idempotency_key=key, **fields)
-        [lease] = ledger.lease([Entry.of(message)], lasts=timedelta(minutes=1))
-        letter = Letter(body=encode(message), sent_at=NEW_YEAR)
-        ledger.bury(lease.entry, letter, reason=reason, failure=failure, holder=lease)
-        return message.id
-
-    def run(self, *arguments, columns=160):
-        target = Target(catalogue=MemoryCatalogue(self.ledgers), claim_check=lambda _queue: None)
-        return CliRunner().invoke(app, ["dead", *arguments], obj=target, env={"COLUMNS": str(columns)})
-
-
-@pytest.fixture
-def stand(clock):
-    return Stand(clock)
-
-
-def test_dead_letters_are_listed_newest_first_with_their_errors(stand):
-    ids = [stand.bury(f"k{n}") for n in range(3)]
-
-    listed = stand.run("list")
+    listed = stand.run("dead", "list")
 
     lines = listed.output.splitlines()
     assert listed.exit_code == 0
-    assert [line.split()[0] for line in lines[1:]] == ids[::-1]
+    assert [line.split()[0] for line in lines[1:]] == ids
     assert "rejected" in lines[1]
     assert "ValueError: no such" in lines[1]
 
 
+def test_one_that_is_being_put_back_shows_among_the_dead(stand):
+    stand.have("k")
+    page = {"items": [{**_listed(stand), "state": "replaying"}], "cursor": None}
+    stand.api.plan("GET", (200, "application/json", json.dumps(page).encode()))
+
+    assert "replaying" in stand.run("dead", "list").output
+
+
+def _listed(stand):
+    return {name: stand.api.items[0][name] for name in AN_ITEM}
+
+
 @pytest.mark.parametrize("columns", [20, 60, 119, 120, 200])
 def test_ids_are_whole_on_every_terminal_and_lines_fit_where_they_can(stand, columns):
-    message_id = stand.bury("k", failure=replace(FAILURE, error="x" * 400))
+    message_id = stand.have("019a8e4f2b7c7b3e8f3a2d1c5b6e7f80", error="x" * 400)
 
-    lines = stand.run("list", columns=columns).output.splitlines()
+    lines = stand.run("dead", "list", columns=columns).output.splitlines()
 
     if columns >= 60:
         assert message_id in "".join(lines)
@@ -88,79 +58,50 @@ def test_ids_are_whole_on_every_terminal_and_lines_fit_where_they_can(stand, col
 
 
 def test_a_list_goes_on_where_the_last_page_ended(stand):
-    ids = [stand.bury(f"k{n}") for n in range(3)]
+    ids = [stand.have(f"k{n}") for n in range(3)]
 
-    first = json.loads(stand.run("list", "--limit", "2", "--json").output)
-    second = json.loads(stand.run("list", "--limit", "2", "--cursor", first["cursor"], "--json").output)
+    first = json.loads(stand.run("dead", "list", "--limit", "2", "--json").output)
+    second = json.loads(
+        stand.run("dead", "list", "--limit", "2", "--cursor", first["cursor"], "--json").output
+    )
 
-    assert [each["id"] for each in first["items"]] == ids[:0:-1]
-    assert [each["id"] for each in second["items"]] == ids[:1]
+    assert [each["id"] for each in first["items"]] == ids[:2]
+    assert [each["id"] for each in second["items"]] == ids[2:]
     assert second["cursor"] is None
-    assert f"--cursor {first['cursor']}" in stand.run("list", "--limit", "2").output
+    assert f"--cursor {first['cursor']}" in stand.run("dead", "list", "--limit", "2").output
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        ("--reason", "exhausted"),
-        ("--error", "too slow"),
+        ("--reason", "exhausted", "--reason", "crashed"),
+        ("--class", "pipeline"),
         ("--error-type", "TimeoutError"),
-        ("--type", "order.refused"),
-        ("--tenant", "acme"),
-        ("--ordering-key", "ada"),
-        ("--since", "2026-01-01T00:00:02+00:00"),
-        ("--queue", "webhooks", "--consumer", "deliver_webhook", "--limit", "1"),
     ],
 )
 def test_options_choose_among_the_dead(stand, options):
-    stand.bury("other")
-    slow = replace(FAILURE, error_type="TimeoutError", error="too slow")
-    wanted = stand.bury(
-        "wanted",
-        reason=Reason.EXHAUSTED,
-        failure=slow,
-        type="order.refused",
-        tenant="acme",
-        ordering_key="ada",
-    )
+    stand.have("other")
+    members = {"reason": "exhausted", "class": "pipeline", "errorType": "TimeoutError"}
+    wanted = stand.have("wanted", **members)
 
-    document = json.loads(stand.run("list", *options, "--json").output)
+    document = json.loads(stand.run("dead", "list", *options, "--json").output)
 
     assert [each["id"] for each in document["items"]] == [wanted]
 
 
-def test_the_json_of_a_list_has_these_members(stand):
-    message_id = stand.bury("k", tenant="acme", ordering_key="ada")
+def test_the_json_of_a_list_is_the_apis_document(stand):
+    stand.have("k", tenant="acme", orderingKey="ada")
 
-    assert json.loads(stand.run("list", "--json").stdout) == {
-        "items": [
-            {
-                "id": message_id,
-                "key": "k",
-                "queue": "webhooks",
-                "consumer": "deliver_webhook",
-                "state": "dead",
-                "at": "2026-01-01T00:00:01+00:00",
-                "reason": "rejected",
-                "errorType": "ValueError",
-                "error": FAILURE.error,
-                "type": "order.placed",
-                "source": "shop",
-                "orderingKey": "ada",
-                "tenant": "acme",
-                "attempt": 1,
-                "crashes": 0,
-            }
-        ],
-        "cursor": None,
-    }
+    document = json.loads(stand.run("dead", "list", "--json").stdout)
+
+    assert (document["items"], document["cursor"]) == ([_listed(stand)], None)
 
 
 @pytest.mark.parametrize("by", ["key", "id"])
 def test_a_dead_letter_is_shown_whole_by_its_key_and_by_its_id(stand, by):
-    message_id = stand.bury("k")
+    message_id = stand.have("k", history=[FAILURE])
 
-    shown = stand.run("show", message_id if by == "id" else "k")
+    shown = stand.run("dead", "show", message_id if by == "id" else "k")
 
     assert shown.exit_code == 0
     for told in (
@@ -176,70 +117,84 @@ def test_a_dead_letter_is_shown_whole_by_its_key_and_by_its_id(stand, by):
         assert line in shown.output
 
 
-def test_a_stack_that_was_cut_begins_with_a_whole_line(stand):
-    stand.bury("k", failure=replace(FAILURE, stack="half a line\n  whole line\n".ljust(1500, "z")))
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ({"missing": "the bucket has no such body"}, "the bucket has no such body"),
+        ({"text": "not even JSON"}, "not even JSON"),
+        ({**A_MESSAGE, "dataBase64": "/wBhYmM="}, "\\\\xff"),
+        ({**A_MESSAGE, "data": {"not": "the queue's type"}}, '"not": "the queue\'s type"'),
+        ({**A_MESSAGE, "data": "x" * 9000}, "1,002 more characters; --json has all"),
+    ],
+)
+def test_a_payload_is_shown_whatever_it_is(stand, message, told):
+    stand.have("k", message=message)
 
-    shown = stand.run("show", "k").output
+    assert told in stand.run("dead", "show", "k").output
+
+
+def test_a_stack_that_was_cut_begins_with_a_whole_line(stand):
+    stack = "half a line\n  whole line\n".ljust(1500, "z")
+    stand.have("k", history=[{**FAILURE, "stack": stack}])
+
+    shown = stand.run("dead", "show", "k").output
 
     assert "half a line" not in shown
     assert "...\n    whole line" in shown
 
 
-def test_the_json_of_a_message_has_its_history_and_payload(stand):
-    stand.bury("k")
+def test_the_json_of_a_message_is_the_apis_document(stand):
+    stand.have("k", history=[FAILURE])
 
-    [item] = json.loads(stand.run("show", "k", "--json").stdout)["items"]
+    document = json.loads(stand.run("dead", "show", "k", "--json").stdout)
 
-    assert item["history"] == [
-        {
-            "attempt": 1,
-            "at": "2026-01-01T00:00:00+00:00",
-            "errorType": "ValueError",
-            "error": FAILURE.error,
-            "stack": STACK,
-            "durationMs": 12,
-            "version": "7",
-            "requestId": "r-1",
-        }
-    ]
-    assert item["message"]["data"] == PAYLOAD
-    assert (item["reason"], item["leaseEnds"]) == ("rejected", None)
+    assert document["items"] == stand.api.items
 
 
 @pytest.mark.parametrize("columns", [60, 160])
-@pytest.mark.parametrize("command", ["list", "show"])
+@pytest.mark.parametrize(
+    "command", [("dead", "list"), ("dead", "show", "k"), ("dead", "groups"), ("find", "k")]
+)
 def test_a_message_is_shown_and_never_obeyed(stand, command, columns):
     hostile = "[red]x[/red] \x1b[2J\x9b1m\u202e\u2066 [link=http://x]y[/link] \x07"
-    stand.bury(
+    failure = {**FAILURE, "error": hostile, "stack": hostile, "errorType": "E\x1b]0;t"}
+    stand.have(
         "k",
-        failure=replace(FAILURE, error=hostile, stack=hostile, error_type="E\x1b]0;t"),
-        data={**PAYLOAD, "headers": {"h": hostile}},
+        errorType="E\x1b]0;t",
+        error=hostile,
+        type=hostile,
+        source=hostile,
+        tenant=hostile,
+        orderingKey=hostile,
+        history=[failure],
+        message={**A_MESSAGE, "data": {"h": hostile}},
+        replayed=[{"replay": hostile, "at": AT.format(1), "by": hostile, "reason": hostile, "again": True}],
+        edited={"at": AT.format(1), "by": hostile},
     )
 
-    told = stand.run(command, *(["k"] if command == "show" else []), columns=columns).output
+    told = stand.run(*command, columns=columns).output
 
-    assert "[red]x[/red] \\x1b[2J" in told
+    assert "[red]x[/red] \\x1b[2J" in " ".join(told.split())
     assert not {"\x1b", "\x9b", "\u202e", "\u2066", "\x07"} & set(told)
 
 
 def test_json_steers_no_terminal(stand):
-    stand.bury("k", failure=replace(FAILURE, error="\x9b1m\u202e€"))
+    stand.have("k", error="\x9b1m\u202e€")
 
-    assert stand.run("list", "--json").stdout.isascii()
+    assert stand.run("dead", "list", "--json").stdout.isascii()
 
 
 @pytest.mark.parametrize(
     "arguments", [("list",), ("list", "--json"), ("show", "unheard-of"), ("show", "x", "--json")]
 )
 def test_nothing_found_is_exit_code_1(stand, arguments):
-    assert stand.run(*arguments).exit_code == 1
+    assert stand.run("dead", *arguments).exit_code == 1
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ("list", "--queue", "unheard-of"),
-        ("list", "--consumer", "unheard_of"),
         ("list", "--reason", "bored"),
         ("list", "--since", "yesterday"),
         ("list", "--since", "999999d"),
@@ -249,15 +204,13 @@ def test_nothing_found_is_exit_code_1(stand, arguments):
     ],
 )
 def test_what_cannot_be_answered_is_exit_code_2(stand, arguments):
-    assert stand.run(*arguments).exit_code == 2
+    assert stand.run("dead", *arguments).exit_code == 2
 
 
 def test_a_message_that_is_not_dead_is_shown_where_it_stands(stand):
-    ledger = stand.ledgers[WEBHOOKS]
-    [lease] = ledger.lease([Entry(key="k", message_id="msg_1", type="t", source="s")], lasts=60 * SECOND)
-    ledger.retry(lease, FAILURE, due=stand.clock.now() + SECOND)
+    stand.have("k", state="retrying", reason=None)
 
-    shown = stand.run("show", "msg_1")
+    shown = stand.run("dead", "show", "msg_k")
 
     assert "retrying" in shown.output
     assert "due" in shown.output

@@ -63,7 +63,8 @@ def test_a_second_run_is_refused_with_the_first_ones_process(tmp_path):
     assert second.stderr.startswith("headworks: `make dev` is already running in this clone, as process ")
 
 
-def test_sending_does_not_wait_for_the_cdk_to_load():
-    loaded = "import sys, infra.cli.main; sys.exit('aws_cdk' in sys.modules)"
+@pytest.mark.parametrize("module", ["aws_cdk", "boto3", "botocore"])
+def test_no_command_waits_for_what_it_does_not_need(module):
+    loaded = f"import sys, infra.cli.main; sys.exit({module!r} in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0

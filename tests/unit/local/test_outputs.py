@@ -18,6 +18,7 @@ OUTPUTS = Outputs(
     endpoint="http://127.0.0.1:1/api",
     sources={"stripe": SourceOutput(path="/webhooks/stripe", secret="s1")},
     producer_token="s2",
+    admin_token="s4",
     inbox_url="http://127.0.0.1:2",
     inbox_secret="s3",
     endpoints={"default": EndpointOutput(url="http://127.0.0.1:2/default", secret="s3")},

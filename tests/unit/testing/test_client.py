@@ -121,3 +121,11 @@ def test_importing_the_library_imports_neither_test_tools_nor_what_is_slow_to_lo
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert printed.strip() == "set()"
+
+
+def test_importing_a_consumer_imports_nothing_that_operators_alone_use():
+    code = "import sys, headworks.consumer; print([each for each in sys.modules if 'headworks.operations' in each])"
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.strip() == "[]"

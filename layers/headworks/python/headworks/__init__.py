@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from headworks.context import Context
 from headworks.errors import HeadworksError, Reject, Retry
+from headworks.fault import Fault
 from headworks.message import Message
 from headworks.queue import Queue
 from headworks.retry import RetryPolicy
 
-__all__ = ["Context", "HeadworksError", "Message", "Queue", "Reject", "Retry", "RetryPolicy"]
+__all__ = ["Context", "Fault", "HeadworksError", "Message", "Queue", "Reject", "Retry", "RetryPolicy"]

@@ -19,6 +19,7 @@ from headworks.retry import deferral
 from headworks.telemetry import Action
 
 if TYPE_CHECKING:
+    from headworks.announcements import Announcer
     from headworks.brokers.broker import Delivery
     from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
@@ -39,6 +40,7 @@ class Undertaker:
     claim_check: ClaimCheck | None
     clock: Clock
     log: Log
+    announcer: Announcer | None = None
 
     def bury(self, delivery: Delivery) -> Outcome:
         """Write one message down as dead, unless the ledger knows better.
@@ -51,6 +53,8 @@ class Undertaker:
         try:
             letter = write_letter(self.claim_check, delivery, message)
             state = self.ledger.bury(entry, letter, reason=reason, failure=failure)
+            if state is State.DEAD and self.announcer is not None:
+                self.announcer.announce(entry)
         except Unavailable as error:
             return outcome.Defer(after=deferral(delivery.receive_count), why=str(error))
         if state is State.RUNNING:
@@ -65,7 +69,7 @@ class Undertaker:
         try:
             message = message_in(delivery, self.queue)
         except Undecodable:
-            return None, Entry.unread(delivery.id, self.queue.name)
+            return None, Entry.unread(delivery.name, self.queue.name)
         return message, Entry.of(message)
 
     def _epitaph(self, delivery: Delivery, message: Message[bytes] | None) -> tuple[Reason, Failure | None]:

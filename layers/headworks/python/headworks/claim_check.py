@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from headworks.errors import MissingObject, Undecodable, excerpt
 from headworks.message import is_json
+from headworks.queue import KEPT_PREFIX
 from headworks.stores import asking
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from headworks.message import Message
     from headworks.queue import Queue
-
-# Bodies of dead letters: no lifecycle rule takes them.
-KEPT_PREFIX = "kept/"
 
 BUCKET = "the claim-check bucket"
 
@@ -40,14 +38,14 @@ class ClaimCheck:
 
     def check_in(self, message: Message[bytes]) -> Message[bytes]:
         """The message as it travels: as it is, or with its payload in the bucket.  Raises `Unavailable`."""
-        if not self._is_too_large(message):
-            return message
-        key = f"{self._queue.body_prefix}{self._queue.name}/{message.id}"
-        with asking(BUCKET):
-            self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=message.data, ContentType=message.data_content_type
-            )
-        return msgspec.structs.replace(message, data=b"", data_ref=f"s3://{self._bucket}/{key}")
+        return self._put_out(f"{self._queue.body_prefix}{self._queue.name}/{message.id}", message)
+
+    def keep_payload(self, name: str, message: Message[bytes]) -> Message[bytes]:
+        """The message as it can travel, its payload, if that is large, kept in the bucket as dead letters' are.
+
+        Raises `Unavailable`.
+        """
+        return self._put_out(f"{self._queue.kept_prefix}{self._queue.name}/{name}", message)
 
     def check_out(self, message: Message[bytes]) -> Message[bytes]:
         """The message with its payload, wherever that was.
@@ -61,20 +59,28 @@ class ClaimCheck:
         return message.with_data(self._read(message.data_ref))
 
     def keep(self, message: Message[bytes], *, waits: bool = False) -> Message[bytes]:
-        """The message with its payload where it lies for good; or, if it `waits`, as long as a wait can be.
+        """The message with its payload where a dead letter's lies; or, if it `waits`, as long as a wait can be.
 
         Dead letters and long waits outlive what travels.  Raises `Unavailable`.  A payload that is gone
         already stays gone.
         """
-        long_enough = (KEPT_PREFIX, self._prefix(waits))
+        long_enough = {KEPT_PREFIX, self._queue.waiting_prefix if waits else KEPT_PREFIX}
         kept_already = tuple(f"s3://{self._bucket}/{prefix}" for prefix in long_enough)
         if message.data_ref is None or message.data_ref.startswith(kept_already):
             return message
-        key = f"{self._prefix(waits)}{self._queue.name}/{message.id}"
-        source = {"Bucket": self._bucket, "Key": message.data_ref.removeprefix(f"s3://{self._bucket}/")}
+        source = message.data_ref.removeprefix(f"s3://{self._bucket}/")
+        # By the name that it has: an edited payload isn't to lie in the place of the first one.
+        key = f"{self._prefix(waits)}{self._queue.name}/{source.rpartition('/')[2]}"
         try:
             with asking(BUCKET, answers=_MISSING):
-                self._client.copy_object(Bucket=self._bucket, Key=key, CopySource=source)  # type: ignore[arg-type]  # a dict will do
+                self._client.copy_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    CopySource={"Bucket": self._bucket, "Key": source},
+                    # A copy onto itself, for a life that begins anew, S3 allows with new metadata alone.
+                    MetadataDirective="REPLACE",
+                    ContentType=message.data_content_type,
+                )
         except ClientError:
             return message
         return msgspec.structs.replace(message, data_ref=f"s3://{self._bucket}/{key}")
@@ -90,8 +96,17 @@ class ClaimCheck:
         """What `keep_text` put out of the way.  Raises `MissingObject`, `Unavailable`."""
         return self._read(ref).decode("utf-8", "surrogatepass")
 
+    def _put_out(self, key: str, message: Message[bytes]) -> Message[bytes]:
+        if not self._is_too_large(message):
+            return message
+        with asking(BUCKET):
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=message.data, ContentType=message.data_content_type
+            )
+        return msgspec.structs.replace(message, data=b"", data_ref=f"s3://{self._bucket}/{key}")
+
     def _prefix(self, waits: bool) -> str:
-        return self._queue.waiting_prefix if waits else KEPT_PREFIX
+        return self._queue.waiting_prefix if waits else self._queue.kept_prefix
 
     def _read(self, ref: str) -> bytes:
         bucket, _, key = ref.removeprefix("s3://").partition("/")

@@ -7,7 +7,7 @@ whoever waits for us gives up soon: a webhook's sender after 3 to 10 seconds.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -28,12 +28,12 @@ ATTEMPTS = 3
 POOL_CONNECTIONS = 50
 
 
-def config(*, read_timeout: int = READ_TIMEOUT_SECONDS) -> Config:
+def config(*, read_timeout: int = READ_TIMEOUT_SECONDS, attempts: int = ATTEMPTS) -> Config:
     """How every client waits, retries and pools."""
     return Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=read_timeout,
-        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        retries={"total_max_attempts": attempts, "mode": "standard"},
         max_pool_connections=POOL_CONNECTIONS,
         # A quarter of what a bulk request costs; AWS refuses what is wrong, and the type checker does before.
         parameter_validation=False,
@@ -70,3 +70,27 @@ def s3() -> S3Client:
 def secrets_manager() -> SecretsManagerClient:
     """The client that reads signing secrets and tokens."""
     return boto3.client("secretsmanager", config=config())
+
+
+@cache
+def ssm() -> Any:
+    """The client that reads where consumers' parts are."""
+    return boto3.client("ssm", config=config())
+
+
+@cache
+def cloudwatch() -> Any:
+    """The client that asks for metrics; many at once take a little longer."""
+    return boto3.client("cloudwatch", config=config(read_timeout=5))
+
+
+@cache
+def lambda_() -> Any:
+    """The client that pauses and resumes consumers."""
+    return boto3.client("lambda", config=config())
+
+
+@cache
+def lambda_to_invoke(seconds: int) -> Any:
+    """A client that waits so long for a function's answer, and never asks twice for the same."""
+    return boto3.client("lambda", config=config(read_timeout=seconds, attempts=1))

@@ -50,7 +50,10 @@ class Completions:
             self._trouble("the effect happened, but the ledger doesn't know", each)
         return [
             self._shop.processing.end(
-                each.opened, each.verdict, attempt=each.lease.attempt, duration_ms=round(each.duration_ms, 1)
+                each.opened,
+                each.verdict,
+                attempt=each.lease.attempt_of_series,
+                duration_ms=round(each.duration_ms, 1),
             )
             for each in ended
         ]
@@ -72,5 +75,5 @@ class Completions:
             what=what,
             queue=self._shop.queue.name,
             message_id=ended.opened.message.id,
-            attempt=ended.lease.attempt,
+            attempt=ended.lease.attempt_of_series,
         )

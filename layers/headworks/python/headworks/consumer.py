@@ -78,6 +78,7 @@ class _Batches:
                 clock=clock,
                 log=self._parts.log,
                 version=self._parts.version,
+                announcer=self._parts.announcer,
             ),
             call=call,
             pool=ThreadPoolExecutor(queue.concurrency, thread_name_prefix=queue.name),

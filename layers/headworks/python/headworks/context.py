@@ -23,10 +23,11 @@ def _plain_logger() -> Logger:
 class Context:
     """This attempt: given to a handler that takes a second parameter.
 
-    `attempt` counts from 1 up to `max_attempts`; `history` holds the failed ones before it,
-    the first and the latest.  `remaining_time()` is what the handler may still use.
-    `idempotency_key` is the same on every attempt: pass it on to whatever the effect calls,
-    as `traceparent` (W3C) to whatever should appear in the same trace.  Lines of `logger`
+    `attempt` counts from 1 up to `max_attempts`, anew where the message was replayed; `history`
+    holds the failed ones before it, of all its life, the first and the latest.  `remaining_time()`
+    is what the handler may still use.  `idempotency_key` is the same on every attempt: pass it on
+    to whatever the effect calls, as `traceparent` (W3C) to whatever should appear in the same
+    trace.  An operator who has a completed message run again makes it another key, `<key>.again<n>`.  Lines of `logger`
     name the message, the attempt and the trace.
     """
 

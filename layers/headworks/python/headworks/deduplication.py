@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from botocore.exceptions import ClientError
 
 from headworks.chunks import chunks
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
-from headworks.stores import asking
+from headworks.fingerprint import bits_of, fingerprint
+from headworks.stores import asking, condition_met
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -35,12 +38,26 @@ class Remembered:
     """An acceptance: which message, and until when an equal key is its duplicate.
 
     `epoch` counts the windows that this key has had before: after its window an equal key
-    is an honest repeat, with an effect of its own.
+    is an honest repeat, with an effect of its own.  One that was `forgotten` was removed
+    before everybody had it: its window ended with that, and an equal key means the same effect.
     """
 
     message_id: str
+    accepted_at: datetime
     window_ends: datetime
     epoch: int = 0
+    source: str | None = None
+    type: str | None = None
+    forgotten: bool = False
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether an equal key is its duplicate."""
+        return not self.forgotten and now < self.window_ends
+
+
+def effect_key(key: str, epoch: int) -> str:
+    """The idempotency key of a message: the sender's, told apart from those of earlier windows."""
+    return f"{key}.{epoch}" if epoch else key
 
 
 class Deduplication(Protocol):
@@ -52,12 +69,42 @@ class Deduplication(Protocol):
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         """Write acceptances down.  Raises `Unavailable`."""
 
+    def forget(self, message_ids: Collection[str]) -> None:
+        """These messages were removed: an equal key is new from now on, and gets the key of the effect that they had.
+
+        What another message of the key has begun since stays as it is, and repeating the call
+        changes nothing.  Raises `Unavailable`.
+        """
+
+
+class Sought(NamedTuple):
+    """What to look for at a queue's edge: the fingerprint of a key there."""
+
+    queue: str
+    bits: int
+
+
+class Acceptance(NamedTuple):
+    """What a queue's edge remembers of a sender's key."""
+
+    queue: str
+    key: str
+    remembered: Remembered
+
+
+class Acceptances(Protocol):
+    """The memory of every queue's edge, to be read."""
+
+    def find(self, sought: Collection[Sought]) -> list[Acceptance]:
+        """What was accepted under keys of these fingerprints.  Raises `Unavailable`."""
+
 
 class DynamoDBDeduplication:
     """Acceptances in a table, each kept as long as a completed key is: the next epoch must be known by then.
 
-    Item: `id` (`<queue>#<key>`), `message_id`, `queue`, `accepted_at`, `window_ends`
-    (ISO 8601), `epoch`, `expiration` (TTL, seconds).
+    Item: `id` (`<queue>#<fingerprint of the key>`), `key`, `message_id`, `queue`, `source`, `type`,
+    `accepted_at`, `window_ends` (ISO 8601), `epoch`, `forgotten`, `expiration` (TTL, seconds).  It is an item
+    of the key that it names alone: another one of the same fingerprint is no duplicate.
     """
 
     def __init__(
@@ -69,48 +116,58 @@ class DynamoDBDeduplication:
         self._clock = clock or SystemClock()
 
     def look_up(self, keys: Collection[str]) -> Mapping[str, Remembered]:
-        found: dict[str, Remembered] = {}
-        prefix = len(self._id(""))
-        for some in chunks(dict.fromkeys(keys), MOST_READS):
-            for item in self._get([{"id": {"S": self._id(key)}} for key in some]):
-                found[item["id"]["S"][prefix:]] = Remembered(
-                    message_id=item["message_id"]["S"],
-                    window_ends=datetime.fromisoformat(item["window_ends"]["S"]),
-                    epoch=int(item["epoch"]["N"]),
-                )
-        return found
+        wanted = {_item_id(Sought(self._queue.name, fingerprint(self._queue.name, key))): key for key in keys}
+        found = (_acceptance(item) for item in _get(self._client, self._table, wanted))
+        return {each.key: each.remembered for each in found if each.key in wanted.values()}
 
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
         for some in chunks(accepted, MOST_WRITES):
-            self._put([{"PutRequest": {"Item": self._item(key, accepted[key])}} for key in some])
+            items = {item["id"]["S"]: item for item in (self._item(key, accepted[key]) for key in some)}
+            self._put([{"PutRequest": {"Item": item}} for item in items.values()])
+
+    def forget(self, message_ids: Collection[str]) -> None:
+        now = self._clock.now().isoformat()
+        for message_id in message_ids:
+            bits = bits_of(message_id)
+            if bits is not None:
+                self._end_window(_item_id(Sought(self._queue.name, bits)), message_id, now)
+
+    def _end_window(self, item_id: str, message_id: str, now: str) -> None:
+        with asking(TABLE):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"id": {"S": item_id}},
+                    UpdateExpression="SET window_ends = :now, forgotten = :yes",
+                    ConditionExpression="message_id = :message_id AND attribute_not_exists(forgotten)",
+                    ExpressionAttributeValues={
+                        ":now": {"S": now},
+                        ":yes": {"BOOL": True},
+                        ":message_id": {"S": message_id},
+                    },
+                )
+            except ClientError as error:
+                condition_met(error)
 
     def _item(self, key: str, remembered: Remembered) -> dict[str, Any]:
-        now = self._clock.now()
-        forgotten = max(now, remembered.window_ends) + self._queue.memory_of_keys
-        return {
-            "id": {"S": self._id(key)},
+        forgotten = max(self._clock.now(), remembered.window_ends) + self._queue.memory_of_keys
+        item: dict[str, Any] = {
+            "id": {"S": _item_id(Sought(self._queue.name, fingerprint(self._queue.name, key)))},
+            "key": {"S": key},
             "message_id": {"S": remembered.message_id},
             "queue": {"S": self._queue.name},
-            "accepted_at": {"S": now.isoformat()},
+            "accepted_at": {"S": remembered.accepted_at.isoformat()},
             "window_ends": {"S": remembered.window_ends.isoformat()},
             "epoch": {"N": str(remembered.epoch)},
             "expiration": {"N": str(int(forgotten.timestamp()))},
         }
-
-    def _id(self, key: str) -> str:
-        return f"{self._queue.name}#{key}"
-
-    def _get(self, keys: list[Any]) -> list[Any]:
-        items: list[Any] = []
-        pending: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-        for _ in range(ROUNDS):
-            with asking(TABLE):
-                answer = self._client.batch_get_item(RequestItems=pending)
-            items += answer["Responses"].get(self._table, [])
-            pending = answer.get("UnprocessedKeys")
-            if not pending:
-                return items
-        raise Unavailable(TABLE, "reads are throttled")
+        if remembered.source is not None:
+            item["source"] = {"S": remembered.source}
+        if remembered.type is not None:
+            item["type"] = {"S": remembered.type}
+        if remembered.forgotten:
+            item["forgotten"] = {"BOOL": True}
+        return item
 
     def _put(self, requests: list[Any]) -> None:
         pending: Any = {self._table: requests}
@@ -121,3 +178,48 @@ class DynamoDBDeduplication:
             if not pending:
                 return
         raise Unavailable(TABLE, "writes are throttled")
+
+
+class DynamoDBAcceptances:
+    """Every queue's acceptances, in their one table."""
+
+    def __init__(self, client: DynamoDBClient, *, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def find(self, sought: Collection[Sought]) -> list[Acceptance]:
+        ids = dict.fromkeys(_item_id(each) for each in sought)
+        return [_acceptance(item) for item in _get(self._client, self._table, ids)]
+
+
+def _item_id(sought: Sought) -> str:
+    return f"{sought.queue}#{sought.bits:019x}"
+
+
+def _acceptance(item: Mapping[str, Any]) -> Acceptance:
+    remembered = Remembered(
+        message_id=item["message_id"]["S"],
+        accepted_at=datetime.fromisoformat(item["accepted_at"]["S"]),
+        window_ends=datetime.fromisoformat(item["window_ends"]["S"]),
+        epoch=int(item["epoch"]["N"]),
+        source=item["source"]["S"] if "source" in item else None,
+        type=item["type"]["S"] if "type" in item else None,
+        forgotten="forgotten" in item,
+    )
+    return Acceptance(queue=item["queue"]["S"], key=item["key"]["S"], remembered=remembered)
+
+
+def _get(client: DynamoDBClient, table: str, ids: Iterable[str]) -> list[Any]:
+    items: list[Any] = []
+    for some in chunks(list(ids), MOST_READS):
+        pending: Any = {table: {"Keys": [{"id": {"S": each}} for each in some], "ConsistentRead": True}}
+        for _ in range(ROUNDS):
+            with asking(TABLE):
+                answer = client.batch_get_item(RequestItems=pending)
+            items += answer["Responses"].get(table, [])
+            pending = answer.get("UnprocessedKeys")
+            if not pending:
+                break
+        else:
+            raise Unavailable(TABLE, "reads are throttled")
+    return items

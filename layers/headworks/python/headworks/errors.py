@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headworks.fault import Fault
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -17,7 +19,12 @@ def excerpt(value: object) -> str:
 
 
 class HeadworksError(Exception):
-    """The root: catch it to catch whatever Headworks raises on purpose."""
+    """The root: catch it to catch whatever Headworks raises on purpose.
+
+    `fault` is whose it is, for whoever has to look after it.
+    """
+
+    fault = Fault.PIPELINE
 
 
 class InvalidDeclaration(HeadworksError, ValueError):
@@ -61,13 +68,24 @@ class Retry(HeadworksError):
     """Raised by a handler: this attempt failed, try again later.
 
     `after` asks for a wait of its own (an endpoint's `Retry-After`) in place of the
-    policy's delay; the policy's `longest` bounds it.
+    policy's delay; the policy's `longest` bounds it.  `fault` says whose fault it is, and is
+    kept with the failure.
     """
 
-    def __init__(self, why: str = "", *, after: timedelta | None = None) -> None:
+    def __init__(
+        self, why: str = "", *, after: timedelta | None = None, fault: Fault = Fault.PIPELINE
+    ) -> None:
         super().__init__(why)
         self.after = after
+        self.fault = fault
 
 
 class Reject(HeadworksError):
-    """Raised by a handler: this message can't be processed, now or later.  It is dead at once."""
+    """Raised by a handler: this message can't be processed, now or later.  It is dead at once.
+
+    `fault` says whose fault it is, and is kept with the failure.
+    """
+
+    def __init__(self, why: str = "", *, fault: Fault = Fault.PIPELINE) -> None:
+        super().__init__(why)
+        self.fault = fault

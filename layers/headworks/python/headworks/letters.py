@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import msgspec
 
@@ -12,6 +13,8 @@ from headworks.ledger.ledger import Letter
 from headworks.message import Carrier, decode, encode
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from headworks.brokers.broker import Delivery
     from headworks.claim_check import ClaimCheck
     from headworks.message import Message
@@ -35,7 +38,7 @@ def write_letter(
     the same key.  A body that nobody could read is kept as it came.  Raises `Unavailable`.
     """
     if message is None:
-        name, body = delivery.id, delivery.body
+        name, body = delivery.name, delivery.body
     else:
         name, body = message.id, _body(claim_check, message, waits=waits)
     letter = Letter(body=body, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key)
@@ -47,6 +50,16 @@ def letter_to_wait(claim_check: ClaimCheck | None, message: Message[bytes]) -> L
     body = _body(claim_check, message, waits=True)
     letter = Letter(body=body, sent_at=message.time, ordering_key=message.ordering_key)
     return _small(claim_check, message.id, letter, waits=True)
+
+
+def changed_letter(claim_check: ClaimCheck | None, message: Message[bytes], *, sent_at: datetime) -> Letter:
+    """What is kept of a message whose payload was changed: objects of its own, since its first version keeps those
+    that it has.  Raises `Unavailable`.
+    """
+    name = f"{message.id}-{uuid4().hex}"
+    kept = message if claim_check is None else claim_check.keep_payload(name, message)
+    letter = Letter(body=_readable(kept), sent_at=sent_at, ordering_key=message.ordering_key)
+    return _small(claim_check, name, letter, waits=False)
 
 
 def whole_letter(claim_check: ClaimCheck | None, letter: Letter) -> Letter:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from headworks.errors import InvalidMessage, Undecodable, excerpt
+from headworks.fingerprint import fingerprint, new_message_id
 
 if TYPE_CHECKING:
     from headworks.clock import Clock
@@ -108,6 +109,7 @@ def new_message(
     source: str,
     type: str,  # noqa: A002 - CloudEvents' own name
     clock: Clock,
+    queue: str | None = None,
     idempotency_key: str | None = None,
     subject: str | None = None,
     data_content_type: str = JSON_TYPE,
@@ -116,9 +118,13 @@ def new_message(
     traceparent: str | None = None,
     expires_at: datetime | None = None,
 ) -> Message[bytes]:
-    """A message that starts its life now, with an id of its own and a trace if it brings none."""
+    """A message that starts its life now, with an id of its own and a trace if it brings none.
+
+    Where both are known, its id holds the fingerprint of its key in the queue.
+    """
     now = clock.now()
-    identity = new_message_id(now)
+    is_keyed = queue is not None and idempotency_key is not None
+    identity = new_message_id(now, fingerprint(str(queue), str(idempotency_key)) if is_keyed else None)
     return Message(
         id=identity,
         source=_checked("source", source),
@@ -133,14 +139,6 @@ def new_message(
         traceparent=traceparent or new_traceparent(),
         expires_at=expires_at,
     )
-
-
-def new_message_id(now: datetime) -> str:
-    """An id that sorts by time: a UUID of version 7 (RFC 9562) behind `msg_`."""
-    milliseconds = int(now.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10), "big")
-    high, low = random >> 68, random & ((1 << 62) - 1)
-    return f"msg_{(milliseconds << 80) | (7 << 76) | (high << 64) | (2 << 62) | low:032x}"
 
 
 def new_traceparent() -> str:

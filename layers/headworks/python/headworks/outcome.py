@@ -9,6 +9,7 @@ from random import random
 from typing import TYPE_CHECKING
 
 from headworks import errors
+from headworks.fault import Fault as Fault
 from headworks.retry import deferral
 
 if TYPE_CHECKING:
@@ -27,13 +28,6 @@ class Reason(StrEnum):
     CRASHED = "crashed"
     BODY_MISSING = "body_missing"
     QUARANTINED = "quarantined"
-
-
-class Fault(StrEnum):
-    """Whose fault an error is: somebody's endpoint answered badly or not at all, or it is our own pipeline's."""
-
-    ENDPOINT = "endpoint"
-    PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from headworks import outcome
 from headworks.brokers.broker import Settled
 from headworks.context import Context
@@ -19,7 +21,7 @@ from headworks.errors import HeadworksError, Unavailable, Undecodable
 from headworks.ledger.ledger import Closed, Entry, Failure, Held, Lease, State
 from headworks.letters import write_letter
 from headworks.message import Carrier, decode
-from headworks.outcome import Reason, judge
+from headworks.outcome import Fault, Reason, judge
 from headworks.payload import decode_payload
 from headworks.queue import LONGEST_WAIT_IN_QUEUE
 from headworks.retry import LONGEST_DEFERRAL, deferral
@@ -28,6 +30,7 @@ from headworks.telemetry import Action
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from headworks.announcements import Announcer
     from headworks.brokers.broker import Delivery
     from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
@@ -76,6 +79,7 @@ class Processing:
         clock: Clock,
         log: Log,
         version: str = "",
+        announcer: Announcer | None = None,
     ) -> None:
         self._queue = queue
         self._consumer = consumer
@@ -85,13 +89,14 @@ class Processing:
         self._clock = clock
         self._log = log
         self._version = version
+        self._announcer = announcer
 
     def open(self, delivery: Delivery) -> Opened | Settled:
         """Read a delivery.  One that can't be read, or came too late, is dead and was never run."""
         try:
             message = message_in(delivery, self._queue)
         except Undecodable as error:
-            unread = Entry.unread(delivery.id, self._queue.name)
+            unread = Entry.unread(delivery.name, self._queue.name)
             return self._bury_unrun(delivery, None, unread, Reason.UNDECODABLE, error)
         if message.is_expired(self._clock.now()):
             return self._bury_unrun(delivery, message, Entry.of(message), Reason.EXPIRED, None)
@@ -102,6 +107,8 @@ class Processing:
         match answer:
             case Closed(state=State.COMPLETED):
                 return self.end(opened, outcome.Done(duplicate=True))
+            case Closed(state=State.DEAD):
+                return self._still_dead(opened)
             case Closed(state=state):
                 # Its item holds the message: this copy of it has nothing left to do.
                 return self.end(opened, outcome.Done(duplicate=True), why=f"it is {state}")
@@ -109,6 +116,14 @@ class Processing:
                 wait = min(max(until - self._clock.now(), timedelta(seconds=1)), LONGEST_DEFERRAL)
                 return self.end(opened, outcome.Defer(after=wait, why=why))
         return self.defer(opened, "the ledger failed this key alone")
+
+    def _still_dead(self, opened: Opened) -> Settled:
+        """A copy of a dead letter: it is told of again, for whoever has buried it may have died before that."""
+        try:
+            self._announce(opened.entry)
+        except Unavailable as error:
+            return self.defer(opened, str(error))
+        return self.end(opened, outcome.Done(duplicate=True), why=f"it is {State.DEAD}")
 
     def defer(self, opened: Opened, why: str, *, after: timedelta | None = None) -> Settled:
         """Not now, and not an attempt."""
@@ -127,13 +142,13 @@ class Processing:
         self, opened: Opened, lease: Lease, *, remaining: Callable[[], timedelta], request_id: str = ""
     ) -> Ended:
         """Run the handler and judge its end."""
-        self._tell(Action.STARTED, opened.delivery, opened.message, attempt=lease.attempt)
+        self._tell(Action.STARTED, opened.delivery, opened.message, attempt=lease.attempt_of_series)
         started = perf_counter()
         error = self._handle(opened, lease, remaining)
         duration_ms = (perf_counter() - started) * 1000
         verdict = judge(
             error,
-            attempt=lease.attempt,
+            attempt=lease.attempt_of_series,
             receive_count=opened.delivery.receive_count,
             policy=self._queue.retry,
         )
@@ -151,7 +166,10 @@ class Processing:
             wait = deferral(ended.opened.delivery.receive_count)
             verdict = outcome.Defer(after=wait, why=str(error))
         return self.end(
-            ended.opened, verdict, attempt=ended.lease.attempt, duration_ms=round(ended.duration_ms, 1)
+            ended.opened,
+            verdict,
+            attempt=ended.lease.attempt_of_series,
+            duration_ms=round(ended.duration_ms, 1),
         )
 
     def bury_crashed(self, opened: Opened, suspect: Suspect) -> Settled:
@@ -161,11 +179,13 @@ class Processing:
             buried = self._ledger.bury(
                 opened.entry, letter, reason=Reason.CRASHED, failure=None, holder=suspect
             )
+            if buried is State.DEAD:
+                self._announce(opened.entry)
         except Unavailable as error:
             return self.defer(opened, str(error))
         if buried is not State.DEAD:
             return self.defer(opened, "somebody else took it over")
-        return self.end(opened, outcome.Dead(reason=Reason.CRASHED), attempt=suspect.attempt)
+        return self.end(opened, outcome.Dead(reason=Reason.CRASHED), attempt=suspect.attempt_of_series)
 
     def end(self, opened: Opened, verdict: Outcome, **fields: Any) -> Settled:
         """Tell an outcome and make it what the broker settles."""
@@ -188,7 +208,9 @@ class Processing:
             case outcome.Dead(reason=reason):
                 letter = self._letter(ended.opened.delivery, ended.opened.message)
                 state = self._ledger.bury(lease.entry, letter, reason=reason, failure=failure, holder=lease)
-                return ended.verdict if state is State.DEAD else self._too_late(ended)
+                if state is not State.DEAD:
+                    return self._too_late(ended)
+                self._announce(lease.entry)
         return ended.verdict
 
     def _too_late(self, ended: Ended) -> Outcome:
@@ -208,6 +230,8 @@ class Processing:
         try:
             letter = self._letter(delivery, message)
             state = self._ledger.bury(entry, letter, reason=reason, failure=failure)
+            if state is State.DEAD:
+                self._announce(entry)
         except Unavailable as trouble:
             wait = deferral(delivery.receive_count)
             return self._settled(delivery, message, outcome.Defer(after=wait, why=str(trouble)))
@@ -216,18 +240,22 @@ class Processing:
             return self._settled(delivery, message, outcome.Done(duplicate=True))
         return self._settled(delivery, message, outcome.Dead(reason=reason, error=error))
 
+    def _announce(self, entry: Entry) -> None:
+        if self._announcer is not None:
+            self._announcer.announce(entry)
+
     def _letter(self, delivery: Delivery, message: Message[bytes] | None, *, waits: bool = False) -> Letter:
         return write_letter(self._claim_check, delivery, message, waits=waits)
 
     def _handle(self, opened: Opened, lease: Lease, remaining: Callable[[], timedelta]) -> Exception | None:
         """The exception that the attempt ended with, if any: the one boundary where every kind is caught."""
-        message = opened.message
+        message = of_generation(opened.message, lease.generation)
         context = Context(
             queue=self._queue.name,
             consumer=self._consumer,
             message_id=message.id,
             idempotency_key=message.idempotency_key,
-            attempt=lease.attempt,
+            attempt=lease.attempt_of_series,
             max_attempts=self._queue.retry.max_attempts,
             remaining_time=remaining,
             history=lease.history,
@@ -236,7 +264,7 @@ class Processing:
                 queue=self._queue.name,
                 consumer=self._consumer,
                 message_id=message.id,
-                attempt=lease.attempt,
+                attempt=lease.attempt_of_series,
                 traceparent=message.traceparent,
             ),
         )
@@ -265,6 +293,7 @@ class Processing:
             duration_ms=int(duration_ms),
             version=self._version,
             request_id=request_id,
+            fault=error.fault if isinstance(error, HeadworksError) else Fault.PIPELINE,
         )
 
     def _settled(
@@ -290,7 +319,7 @@ class Processing:
             action,
             queue=self._queue.name,
             consumer=self._consumer,
-            message_id=message.id if message else delivery.id,
+            message_id=message.id if message else delivery.name,
             max_attempts=self._queue.retry.max_attempts,
             receive_count=delivery.receive_count,
             traceparent=message.traceparent if message else None,
@@ -301,9 +330,16 @@ class Processing:
 def message_in(delivery: Delivery, queue: Queue) -> Message[bytes]:
     """The message that a delivery brings.  Raises `Undecodable`."""
     carrier = Carrier(
-        queue=queue.name, id=delivery.id, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key
+        queue=queue.name, id=delivery.name, sent_at=delivery.sent_at, ordering_key=delivery.ordering_key
     )
     return decode(delivery.body, carrier=carrier, key_path=queue.key_path)
+
+
+def of_generation(message: Message[bytes], generation: int) -> Message[bytes]:
+    """A message as its handler sees it: what runs again though it was completed is another effect."""
+    if not generation:
+        return message
+    return msgspec.structs.replace(message, idempotency_key=f"{message.idempotency_key}.again{generation}")
 
 
 class Cancelled(Exception):

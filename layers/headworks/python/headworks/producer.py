@@ -11,13 +11,13 @@ import msgspec
 
 from headworks.brokers.broker import NO_DELAY, Sent
 from headworks.clock import SystemClock
-from headworks.deduplication import Remembered
+from headworks.deduplication import Remembered, effect_key
 from headworks.errors import InvalidMessage, Unavailable
 from headworks.ledger.ledger import Entry
 from headworks.letters import letter_to_wait
 from headworks.message import JSON_TYPE, new_message
 from headworks.payload import encode_payload
-from headworks.queue import LONGEST_DELAY
+from headworks.queue import KEPT_BACK, LONGEST_DELAY
 from headworks.telemetry import Action
 
 if TYPE_CHECKING:
@@ -104,27 +104,29 @@ class Producer:
         """Where messages go."""
         return self._queue
 
-    def send(self, outgoing: Outgoing, *, delay: timedelta = NO_DELAY) -> Accepted:
+    def send(self, outgoing: Outgoing, *, delay: timedelta = NO_DELAY, kept_back: bool = False) -> Accepted:
         """Send one message; return when it is durable.
 
         Raises `InvalidMessage` for one that can't be sent as asked, `Unavailable` when the
         transport doesn't take it.
         """
-        [answer] = self.send_batch([outgoing], delay=delay)
+        [answer] = self.send_batch([outgoing], delay=delay, kept_back=kept_back)
         if isinstance(answer, Unavailable):
             raise answer
         return answer
 
     def send_batch(
-        self, outgoings: Sequence[Outgoing], *, delay: timedelta = NO_DELAY
+        self, outgoings: Sequence[Outgoing], *, delay: timedelta = NO_DELAY, kept_back: bool = False
     ) -> list[Accepted | Unavailable]:
         """Send several; one answer each, in the order of the input.
 
         Raises `InvalidMessage`, before anything is sent, if any of them can't be sent as asked.
         Of equal keys in one batch the first is sent, the others are its duplicates.
-        `delay` is at most a year.
+        `delay` is at most a year.  What is `kept_back` is accepted like any other, and waits in the
+        ledgers until somebody lets it go (`headworks.operations.kept_back`).
         """
-        self._check_delay(delay)
+        hold = KEPT_BACK if kept_back else delay if self._is_held(delay) else None
+        self._check_delay(delay, hold)
         candidates = [self._candidate(outgoing, delay) for outgoing in outgoings]
         known = self._look_up({each.key for each in candidates if each.key is not None})
         now = self._clock.now()
@@ -133,11 +135,11 @@ class Producer:
         first_with: dict[str, int] = {}
         for index, candidate in enumerate(candidates):
             remembered = known.get(candidate.key) if candidate.key is not None else None
-            if remembered is not None and now < remembered.window_ends:
+            if remembered is not None and remembered.is_open(now):
                 answers[index] = self._duplicate(candidate, remembered.message_id)
             elif candidate.key is None or first_with.setdefault(candidate.key, index) == index:
                 fresh[index] = _next_epoch(candidate, remembered)
-        answers |= self._send(fresh, delay, now)
+        answers |= self._send(fresh, delay, hold, now)
         for index, candidate in enumerate(candidates):
             if index not in answers:
                 answers[index] = self._as_first(candidate, answers[first_with[str(candidate.key)]])
@@ -152,10 +154,10 @@ class Producer:
         """
         memory, now = self._deduplication, self._clock.now()
         remembered = None if memory is None else memory.look_up({key}).get(key)
-        if remembered is not None and remembered.window_ends <= now:
+        if remembered is not None and not remembered.is_open(now):
             return False
-        effect_key = key if remembered is None else _effect_key(key, remembered.epoch)
-        answers = [ledger.cancel(effect_key) for ledger in self._ledgers]
+        effect = key if remembered is None else effect_key(key, remembered.epoch)
+        answers = [ledger.cancel(effect) for ledger in self._ledgers]
         if memory is not None and remembered is not None and any(answers):
             memory.remember({key: replace(remembered, window_ends=now)})
         return any(answers)
@@ -164,12 +166,13 @@ class Producer:
         """Keep an event that can't be routed among the dead letters: it was accepted, so it isn't lost."""
         candidate = self._candidate(outgoing)
         for earlier in self._look_up({candidate.key} if candidate.key is not None else set()).values():
-            return self._duplicate(candidate, earlier.message_id)
+            if not earlier.forgotten:
+                return self._duplicate(candidate, earlier.message_id)
         message = self._check_in(candidate.message)
         sent = self._broker.bury(message, reason=reason, error=error)
         if sent.error is not None:
             raise Unavailable(f"the dead-letter queue of {self._queue.name}", sent.error)
-        self._remember({0: candidate}, {0: Accepted(message_id=message.id)}, self._clock.now())
+        self._remember({0: candidate}, {0: Accepted(message_id=message.id)}, self._clock.now(), NO_DELAY)
         self._tell(Action.QUARANTINED, message, reason=str(reason), error_message=error)
         return Accepted(message_id=message.id)
 
@@ -185,6 +188,7 @@ class Producer:
             source=outgoing.source,
             type=outgoing.type,
             clock=self._clock,
+            queue=self._queue.name,
             idempotency_key=key,
             subject=outgoing.subject,
             data_content_type=outgoing.data_content_type,
@@ -204,7 +208,7 @@ class Producer:
         return due + self._queue.expires_after
 
     def _send(
-        self, fresh: Mapping[int, _Candidate], delay: timedelta, now: datetime
+        self, fresh: Mapping[int, _Candidate], delay: timedelta, hold: timedelta | None, now: datetime
     ) -> dict[int, Accepted | Unavailable]:
         answers: dict[int, Accepted | Unavailable] = {}
         ready: dict[int, Message[bytes]] = {}
@@ -214,27 +218,27 @@ class Producer:
             except Unavailable as error:
                 self._tell(Action.NOT_QUEUED, candidate.message, error=error)
                 answers[index] = error
-        held = self._is_held(delay)
         messages = list(ready.values())
-        sent = self._hold(messages, now + delay) if held else self._broker.send(messages, delay=delay)
+        sent = self._broker.send(messages, delay=delay) if hold is None else self._hold(messages, now + hold)
+        action = Action.KEPT_BACK if hold == KEPT_BACK else Action.QUEUED
         for (index, message), each in zip(ready.items(), sent, strict=True):
             if each.error is None:
                 answers[index] = Accepted(message_id=message.id)
-                self._tell(Action.QUEUED, message, delay_seconds=int(delay.total_seconds()) or None)
+                self._tell(action, message, delay_seconds=int(delay.total_seconds()) or None)
             else:
                 answers[index] = Unavailable(f"the queue {self._queue.name}", each.error)
                 self._tell(Action.NOT_QUEUED, message, error_message=each.error)
-        self._remember(fresh, answers, now + delay)
+        self._remember(fresh, answers, now, delay)
         return answers
 
-    def _check_delay(self, delay: timedelta) -> None:
+    def _check_delay(self, delay: timedelta, hold: timedelta | None) -> None:
         if not NO_DELAY <= delay <= LONGEST_DELAY:
             raise InvalidMessage(
                 f"{self._queue.name}: a delay of {delay} is outside 0 to {LONGEST_DELAY.days} days"
             )
-        if self._is_held(delay) and not self._ledgers:
+        if hold is not None and not self._ledgers:
             raise InvalidMessage(
-                f"{self._queue.name}: a delay of {delay} needs a ledger to wait in, and this producer has none"
+                f"{self._queue.name}: a delay of {hold} needs a ledger to wait in, and this producer has none"
             )
 
     def _is_held(self, delay: timedelta) -> bool:
@@ -272,13 +276,17 @@ class Producer:
         self,
         candidates: Mapping[int, _Candidate],
         answers: Mapping[int, Accepted | Unavailable],
-        due: datetime,
+        now: datetime,
+        delay: timedelta,
     ) -> None:
         accepted = {
             candidate.key: Remembered(
                 message_id=answer.message_id,
-                window_ends=due + self._queue.deduplication_window,
+                accepted_at=now,
+                window_ends=now + delay + self._queue.deduplication_window,
                 epoch=candidate.epoch,
+                source=candidate.message.source,
+                type=candidate.message.type,
             )
             for index, candidate in candidates.items()
             if candidate.key is not None and isinstance(answer := answers[index], Accepted)
@@ -336,16 +344,14 @@ def content_key(queue: Queue, outgoing: Outgoing, data: bytes) -> str:
 
 
 def _next_epoch(candidate: _Candidate, remembered: Remembered | None) -> _Candidate:
-    """An equal key after its window is an honest repeat: its effect gets a key of its own."""
+    """An equal key after its window is an honest repeat: its effect gets a key of its own.
+
+    Not so after a message that was removed: its effect is still to happen where it hasn't.
+    """
     if remembered is None:
         return candidate
-    epoch = remembered.epoch + 1
-    key = _effect_key(str(candidate.key), epoch)
+    epoch = remembered.epoch if remembered.forgotten else remembered.epoch + 1
+    key = effect_key(str(candidate.key), epoch)
     return replace(
         candidate, message=msgspec.structs.replace(candidate.message, idempotency_key=key), epoch=epoch
     )
-
-
-def _effect_key(key: str, epoch: int) -> str:
-    """The idempotency key of a message: the sender's, told apart from those of earlier windows."""
-    return f"{key}.{epoch}" if epoch else key

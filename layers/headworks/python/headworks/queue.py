@@ -35,6 +35,14 @@ MIN_DEFERRALS_PER_ATTEMPT = 5
 LONGEST_WAIT_IN_QUEUE = timedelta(seconds=60)
 # What a producer may ask for.
 LONGEST_DELAY = timedelta(days=365)
+# Bodies of dead letters that are kept until somebody deletes them: no lifecycle rule takes them.
+KEPT_PREFIX = "kept/"
+# Tables and buckets forget by days.
+SHORTEST_RETENTION = timedelta(days=1)
+# How long before dead letters expire somebody is told.
+EXPIRY_NOTICE = timedelta(days=3)
+# What a paused source sends is due when nobody will wait for it: somebody lets it go before.
+KEPT_BACK = timedelta(days=36_525)
 QUEUE_RETENTION = timedelta(days=12)
 
 _FUNCTION = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -47,14 +55,17 @@ class Queue:
     `payload` is the type that a message's data must be: a dataclass, a msgspec Struct, a
     pydantic model, `bytes` or `typing.Any`.  `consumers` name the function packages that
     take the messages; each gets every one of them, with retries and dead letters of its
-    own.  `emits` names the queues that they send to.  Only the pipeline's own routes, edges
-    and functions send to an `internal` queue: the producer API refuses it.  `timeout` is the
+    own.  `emits` names the queues that they send to, and of each new dead letter of theirs
+    the queue `announces_dead_to` gets a message (`headworks.announcements.Announcement`).
+    Only the pipeline's own routes, edges and functions send to an `internal` queue: the
+    producer API refuses it.  `timeout` is the
     time that one run of the handler may take; `concurrency` is how many records of a batch run at once in one
     function, and `max_concurrency` how many functions run at once.  `key_path` names the
     field of a plain JSON body (a dotted path) that is its idempotency key;
     `deduplicate="content"` makes the key from the content.  A body over
     `claim_check_over_bytes` travels through the bucket.  A message whose process dies more
-    than `max_crashes` times is dead.  Everything else that AWS wants to know is derived
+    than `max_crashes` times is dead.  Dead letters are kept until somebody deletes them, or
+    expire after `dead_letters_kept_for`.  Everything else that AWS wants to know is derived
     from these.
     """
 
@@ -62,6 +73,7 @@ class Queue:
     payload: Any
     consumers: tuple[str, ...]
     emits: tuple[str, ...] = ()
+    announces_dead_to: Queue | None = None
     internal: bool = False
     transport: Literal["sqs", "redis"] = "sqs"
     fifo: bool = False
@@ -78,11 +90,13 @@ class Queue:
     claim_check_over_bytes: int = 192 * 1024
     memory_mb: int = 256
     max_crashes: int = 3
+    dead_letters_kept_for: timedelta | None = None
 
     def __post_init__(self) -> None:
         _check_names(self)
         _check_batch(self)
         _check_times(self)
+        _check_lives(self)
 
     @property
     def function_timeout(self) -> timedelta:
@@ -137,6 +151,25 @@ class Queue:
     def waiting_prefix(self) -> str:
         """Where the bodies of messages that wait lie in the bucket, by the days that they are needed."""
         return f"{math.ceil(self.memory_of_waits / timedelta(days=1))}d/"
+
+    @property
+    def memory_of_the_dead(self) -> timedelta | None:
+        """How long the body of a dead letter is needed, if not for good: one that is put back on its last day, too."""
+        return (
+            None if self.dead_letters_kept_for is None else self.dead_letters_kept_for + self.memory_of_keys
+        )
+
+    @property
+    def kept_prefix(self) -> str:
+        """Where the bodies of dead letters lie in the bucket: for good, or by the days that they are needed."""
+        life = self.memory_of_the_dead
+        return KEPT_PREFIX if life is None else f"{math.ceil(life / timedelta(days=1))}d/"
+
+    @property
+    def expiry_notice(self) -> timedelta:
+        """How long before its dead letters expire somebody is told."""
+        kept_for = self.dead_letters_kept_for or timedelta(0)
+        return min(EXPIRY_NOTICE, kept_for / 10)
 
     @property
     def oldest_age_alarm(self) -> timedelta:
@@ -195,6 +228,11 @@ def _check_names(queue: Queue) -> None:
         raise InvalidQueue(f"{queue.name}: no consumer is declared, so nobody would take its messages")
     if len(set(queue.consumers)) != len(queue.consumers):
         raise InvalidQueue(f"{queue.name}: a consumer is declared twice")
+    target = queue.announces_dead_to
+    if target is not None and target.fifo:
+        raise InvalidQueue(
+            f"{queue.name}: dead letters have no ordering key to be announced under, and {target.name} is ordered"
+        )
     if queue.transport == "redis":
         raise InvalidQueue(f"{queue.name}: the transport redis isn't built yet; declare sqs")
 
@@ -261,6 +299,15 @@ def _check_times(queue: Queue) -> None:
         )
     if queue.max_crashes < 0:
         raise InvalidQueue(f"{queue.name}: {queue.max_crashes} crashes can't be allowed")
+
+
+def _check_lives(queue: Queue) -> None:
+    kept_for = queue.dead_letters_kept_for
+    if kept_for is not None and kept_for < SHORTEST_RETENTION:
+        raise InvalidQueue(
+            f"{queue.name}: dead letters that are kept for {kept_for} are gone before anybody looks: "
+            f"{SHORTEST_RETENTION.days} day is the least"
+        )
     if queue.deduplication_window <= timedelta(0):
         raise InvalidQueue(
             f"{queue.name}: a deduplication window of {queue.deduplication_window} remembers nothing"

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 LEDGER_TABLE = "LEDGER_TABLE"
 DEDUPLICATION_TABLE = "DEDUPLICATION_TABLE"
 CLAIM_CHECK_BUCKET = "CLAIM_CHECK_BUCKET"
+CONSUMERS_PATH = "CONSUMERS_PATH"
 PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
+ADMIN_SECRET = "ADMIN_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
 SERVICE_NAME = "POWERTOOLS_SERVICE_NAME"
 LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
@@ -69,9 +71,19 @@ class Settings:
         return self._required(CLAIM_CHECK_BUCKET, "the bucket of bodies too large for a queue")
 
     @property
+    def consumers_path(self) -> str:
+        """The path of the parameters that say where consumers' parts are."""
+        return self._required(CONSUMERS_PATH, "where consumers' parts are written down")
+
+    @property
     def producer_secret(self) -> str:
         """The name of the secret that holds the producers' bearer tokens."""
         return self._required(PRODUCER_SECRET, "the secret with the producers' tokens")
+
+    @property
+    def admin_secret(self) -> str:
+        """The name of the secret that holds the operators' bearer tokens."""
+        return self._required(ADMIN_SECRET, "the secret with the operators' tokens")
 
     @property
     def function_version(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _CANCELLED = "TransactionCanceledException"
+_PLACEHOLDER = re.compile(r"#\w+")
 
 
 @contextmanager
@@ -42,6 +44,11 @@ def condition_met(error: ClientError) -> dict[str, Any]:
         raise error
     item: dict[str, Any] = response.get("Item", {})
     return item
+
+
+def names_in(expression: str) -> dict[str, str]:
+    """The attribute that each `#placeholder` stands for: its own name."""
+    return {placeholder: placeholder[1:] for placeholder in _PLACEHOLDER.findall(expression)}
 
 
 def write_together(client: DynamoDBClient, what: str, writes: Sequence[TransactWriteItemTypeDef]) -> bool:

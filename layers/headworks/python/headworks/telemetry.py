@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
 
 NAMESPACE = "Headworks"
+# Metrics that alarms go by: 1 while a consumer or a source is paused; and whether a consumer's old messages
+# are no trouble, told every minute, for an alarm's arithmetic makes nothing of a metric that nobody publishes.
+PAUSED = "Paused"
+EXCUSED = "Excused"
+# How many dead letters expire soon, where their queue keeps them for a time only.
+EXPIRING = "ExpiringDeadLetters"
 LONGEST_ERROR = 1000
 # The attribute of a log record that holds an action's fields.
 FIELDS = "headworks_fields"
@@ -33,6 +39,13 @@ class Action(StrEnum):
     NOT_QUEUED = "not_queued"
     QUARANTINED = "quarantined"
     CANCELLED = "cancelled"
+    KEPT_BACK = "kept_back"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    PURGED = "purged"
+    DELETED = "deleted"
+    EDITED = "edited"
+    ASKED = "asked"
     STARTED = "started"
     DONE = "done"
     RETRY = "retry"
@@ -61,12 +74,21 @@ class Counts(Protocol):
         """Publish what one batch came to: outcomes by name, and how long each handler ran."""
 
 
+class Gauge(Protocol):
+    """Where it is told how things stand."""
+
+    def __call__(self, values: Mapping[str, float], *, service: str | None = None, **dimensions: str) -> None:
+        """Publish values by name, of what the dimensions name; `service` is the consumer, or the function itself."""
+
+
 _LEVELS = {
     # Its outcome has a line of its own, and every message pays for each.
     Action.STARTED: logging.DEBUG,
     Action.REFUSED: logging.WARNING,
     Action.NOT_QUEUED: logging.ERROR,
     Action.QUARANTINED: logging.WARNING,
+    Action.PAUSED: logging.WARNING,
+    Action.PURGED: logging.WARNING,
     Action.RETRY: logging.WARNING,
     Action.DEAD: logging.ERROR,
     Action.TROUBLE: logging.ERROR,
@@ -137,3 +159,15 @@ def powertools_counts(queue: str, consumer: str) -> Counts:
         ).flush_metrics()
 
     return publish
+
+
+def powertools_gauge(values: Mapping[str, float], *, service: str | None = None, **dimensions: str) -> None:
+    """How things stand, as metrics in the embedded format, by the dimensions that name what they are of."""
+    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+    AmazonCloudWatchEMFProvider(
+        namespace=NAMESPACE,
+        service=service,
+        metric_set={name: {"Unit": "None", "Value": [value]} for name, value in values.items()},
+        dimension_set=dimensions,
+    ).flush_metrics()

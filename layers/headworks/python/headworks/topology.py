@@ -48,8 +48,7 @@ class Topology:
                     f"the table {table.name!r} is for {sorted(strangers)}, which nothing declares"
                 )
         for queue in self.queues:
-            if queue.internal and queue.name not in self._sent_to:
-                raise InvalidDeclaration(f"{queue.name} is internal, and nothing here sends to it")
+            self._check_queue(queue)
         for source in self.sources:
             if not any(route.serves(source.name) for route in self.routes):
                 raise InvalidDeclaration(f"no route takes events of the source {source.name!r}")
@@ -63,6 +62,9 @@ class Topology:
     def _sends(self) -> Iterable[tuple[str, str]]:
         yield from ((edge.function, target) for edge in self.edges for target in edge.sends_to)
         yield from ((queue.name, target) for queue in self.queues for target in queue.emits)
+        yield from (
+            (queue.name, queue.announces_dead_to.name) for queue in self.queues if queue.announces_dead_to
+        )
 
     @property
     def _sent_to(self) -> set[str]:
@@ -78,6 +80,16 @@ class Topology:
         if route.endpoint is not None and self.endpoint(route.endpoint) is None:
             raise InvalidDeclaration(
                 f"a route leads to the endpoint {route.endpoint!r}, which isn't declared"
+            )
+
+    def _check_queue(self, queue: Queue) -> None:
+        if queue.internal and queue.name not in self._sent_to:
+            raise InvalidDeclaration(f"{queue.name} is internal, and nothing here sends to it")
+        # No circles: of two declarations only the later one can name the other.
+        target = queue.announces_dead_to
+        if target is not None and self.queue(target.name) != target:
+            raise InvalidDeclaration(
+                f"{queue.name} announces its dead letters to {target.name!r}, which is declared otherwise here"
             )
 
     def queue(self, name: str) -> Queue | None:

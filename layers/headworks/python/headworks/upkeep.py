@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from headworks.edge import Edge
 from headworks.waking import INTERVAL
 
 
@@ -49,5 +50,9 @@ BURY_CRASHED = Drain(
 )
 # It stops in time for the next round; after an outage thousands are due at once.
 WAKE_WAITING = Recurring(function="wake_waiting", interval=INTERVAL, timeout=INTERVAL, memory_mb=512)
+# An operation takes twenty seconds at most; the rest is for whatever call is under way then.
+ADMINISTER = Edge(
+    function="administer", routes=("ANY /admin/{path+}",), timeout=timedelta(seconds=29), memory_mb=512
+)
 
-UPKEEP = (BURY_CRASHED, WAKE_WAITING)
+UPKEEP = (BURY_CRASHED, WAKE_WAITING, ADMINISTER)

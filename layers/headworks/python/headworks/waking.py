@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from headworks.errors import MissingObject, Unavailable
+from headworks.ledger.ledger import SENT_AHEAD
 from headworks.letters import whole_letter
 from headworks.telemetry import Action
 
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
     from headworks.queue import Queue
     from headworks.telemetry import Log
 
-# The schedule's interval; what falls due within it is sent now, with a delay to the second.
+# The schedule's interval; what falls due until the next round is sent now, with a delay to the second.
 INTERVAL = timedelta(minutes=1)
-# Scheduler fires anywhere within its minute.
-IMPRECISION = timedelta(minutes=1)
 MOST_AT_ONCE = 500
 NO_DELAY = timedelta(0)
 
@@ -62,7 +61,7 @@ class Waker:
 
     def _horizon(self) -> datetime:
         # SQS delays no single message of a FIFO queue: one of those is sent when it is due.
-        ahead = NO_DELAY if self.queue.fifo else INTERVAL + IMPRECISION
+        ahead = NO_DELAY if self.queue.fifo else SENT_AHEAD
         return self.clock.now() + ahead
 
     def _wake(self, waiting: Waiting) -> bool:

@@ -20,8 +20,10 @@ from headworks.telemetry import PowertoolsLog, powertools_counts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from headworks.announcements import Announcer
     from headworks.brokers.broker import Broker, Sender
     from headworks.ledger.ledger import Ledger
+    from headworks.operations.flags import DynamoDBFlags
     from headworks.queue import Queue
     from headworks.telemetry import Counts, Log
 
@@ -36,6 +38,7 @@ class ConsumerParts:
     counts: Counts
     claim_check: ClaimCheck | None = None
     version: str = ""
+    announcer: Announcer | None = None
     exit_process: Callable[[int], object] = os._exit
     pause: Callable[[float], None] = time.sleep
 
@@ -51,6 +54,7 @@ def consumer_parts(queue: Queue, consumer: str, settings: Settings | None = None
         counts=powertools_counts(queue.name, consumer),
         claim_check=claim_check(queue, settings),
         version=settings.function_version,
+        announcer=announcer(queue, consumer, settings, log),
     )
 
 
@@ -61,9 +65,25 @@ def producer(queue: Queue, log: Log, settings: Settings | None = None) -> Produc
         queue,
         _sender(queue, settings, log),
         log=log,
-        deduplication=DynamoDBDeduplication(queue, clients.dynamodb(), table=settings.deduplication_table),
+        deduplication=memory(settings, queue),
         claim_check=claim_check(queue, settings),
         ledgers=[dynamodb_ledger(queue, consumer, settings) for consumer in queue.consumers],
+    )
+
+
+def announcer(queue: Queue, consumer: str, settings: Settings, log: Log) -> Announcer | None:
+    """Who tells of a consumer's dead letters, if its queue wants that."""
+    if queue.announces_dead_to is None:
+        return None
+    # Imported here: a queue that doesn't ask for it has a shorter cold start.
+    from headworks.announcements import Announcer
+    from headworks.ledger.catalogue import Address
+    from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
+
+    return Announcer(
+        address=Address(queue.name, consumer),
+        catalogue=DynamoDBCatalogue(clients.dynamodb(), table=settings.ledger_table),
+        producer=producer(queue.announces_dead_to, log, settings),
     )
 
 
@@ -86,6 +106,19 @@ def dynamodb_ledger(queue: Queue, consumer: str, settings: Settings) -> DynamoDB
 def claim_check(queue: Queue, settings: Settings) -> ClaimCheck:
     """The deployed bucket of large bodies."""
     return ClaimCheck(queue, clients.s3(), bucket=settings.claim_check_bucket)
+
+
+def memory(settings: Settings, queue: Queue) -> DynamoDBDeduplication:
+    """What the deployed edge of a queue remembers."""
+    return DynamoDBDeduplication(queue, clients.dynamodb(), table=settings.deduplication_table)
+
+
+def flags(settings: Settings) -> DynamoDBFlags:
+    """The deployed record of pauses."""
+    # Imported here: a consumer has none, and its cold start doesn't pay for them.
+    from headworks.operations.flags import DynamoDBFlags
+
+    return DynamoDBFlags(clients.dynamodb(), table=settings.ledger_table)
 
 
 def _sender(queue: Queue, settings: Settings, log: Log) -> Sender:

@@ -22,7 +22,8 @@ class Delivery:
     """One handing of one message to one consumer.
 
     `id` is the transport's name for the message, `receipt` what settles this delivery of
-    it.  `receive_count` counts handings, not attempts.  `record` is the transport's own
+    it.  `known_as` is what a message that doesn't name itself was called when it was sent
+    before.  `receive_count` counts handings, not attempts.  `record` is the transport's own
     record, untouched.
     """
 
@@ -33,7 +34,13 @@ class Delivery:
     sent_at: datetime
     ordering_key: str | None = None
     trace_header: str | None = None
+    known_as: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What to call the message where it doesn't name itself."""
+        return self.known_as or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,21 @@ class Sent:
 
     message_id: str
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resending:
+    """A kept message that is to be sent again.
+
+    `sending` tells this sending from others of the message: FIFO swallows a repeat of the same one.
+    `names_itself` where its body tells its id; another body's id travels beside it.
+    """
+
+    name: str
+    letter: Letter
+    sending: str
+    tenant: str | None = None
+    names_itself: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,4 +109,10 @@ class Broker(Sender, Protocol):
         """Send a kept message again; the error, if it isn't on the queue.
 
         `sending` counts this message's sendings: FIFO swallows a repeat of the same one.
+        """
+
+    def resend_all(self, resendings: Sequence[Resending]) -> list[str | None]:
+        """Send kept messages again; the error of each that isn't on the queue, in the order of the input.
+
+        Of an ordering key none is sent after one that isn't on the queue.
         """

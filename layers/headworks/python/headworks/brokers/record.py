@@ -10,6 +10,9 @@ from headworks.brokers.broker import Delivery
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# The message attribute that names a message whose body doesn't.
+KNOWN_AS = "headworks_id"
+
 
 def delivery_of(record: Mapping[str, Any]) -> Delivery:
     """The delivery that a record stands for."""
@@ -22,5 +25,6 @@ def delivery_of(record: Mapping[str, Any]) -> Delivery:
         sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
         ordering_key=attributes.get("MessageGroupId"),
         trace_header=attributes.get("AWSTraceHeader"),
+        known_as=record.get("messageAttributes", {}).get(KNOWN_AS, {}).get("stringValue"),
         record=record,
     )

@@ -140,7 +140,7 @@ def group_id(key: str) -> str:
     return key if _GROUP.fullmatch(key) else hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def deduplication_id(message_id: str, *, sending: int = 0) -> str:
+def deduplication_id(message_id: str, *, sending: int | str = 0) -> str:
     """Equal for the same sending of a message, so that a repeated call sends it once; another one's differs.
 
     FIFO remembers it for five minutes, even of a message that is received and deleted.

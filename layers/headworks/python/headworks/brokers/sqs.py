@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from headworks import outcome
 from headworks.brokers.broker import NO_DELAY, Sent
+from headworks.brokers.record import KNOWN_AS
 from headworks.brokers.sending import MOST_ENTRIES, Sending, deduplication_id, group_id, new_entry, told
 from headworks.chunks import chunks
 from headworks.errors import InvalidMessage
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
-    from headworks.brokers.broker import Delivery, Settled
+    from headworks.brokers.broker import Delivery, Resending, Settled
     from headworks.ledger.ledger import Letter
     from headworks.message import Message
     from headworks.queue import Queue
@@ -105,6 +106,20 @@ class SqsBroker:
         elif seconds := self._checked_delay(delay):
             entry["DelaySeconds"] = seconds
         return self._sending.send([entry])[0]
+
+    def resend_all(self, resendings: Sequence[Resending]) -> list[str | None]:
+        return self._sending.send([self._entry_again(each) for each in resendings])
+
+    def _entry_again(self, resending: Resending) -> dict[str, Any]:
+        entry: dict[str, Any] = {"MessageBody": resending.letter.body}
+        if not resending.names_itself:
+            entry["MessageAttributes"] = _attributes(**{KNOWN_AS: resending.name})
+        if self._queue.fifo:
+            entry["MessageGroupId"] = group_id(resending.letter.ordering_key or resending.name)
+            entry["MessageDeduplicationId"] = deduplication_id(resending.name, sending=resending.sending)
+        elif resending.tenant is not None:
+            entry["MessageGroupId"] = group_id(resending.tenant)
+        return entry
 
     def _sending_to(self, url: str, pause: Callable[[float], None]) -> Sending:
         def call(entries: Sequence[dict[str, Any]]) -> Iterable[Any]:

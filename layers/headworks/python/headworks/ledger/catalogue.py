@@ -7,17 +7,18 @@ consumer's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from headworks.errors import HeadworksError
 from headworks.ledger.ledger import State
+from headworks.outcome import Fault, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import datetime
+    from collections.abc import Collection, Mapping
 
     from headworks.ledger.ledger import Entry, Failure, Letter
-    from headworks.outcome import Fault, Reason
 
 MOST_LISTED = 1000
 
@@ -114,6 +115,7 @@ class Filter:
 
 
 EVERYTHING = Filter()
+NO_KEYS: Mapping[Address, Collection[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """All groups of a list, the largest first, and how many items they are of."""
+    """The groups of a list, the largest first and a thousand at most, and how many items all of them are of."""
 
     groups: tuple[Group, ...]
     total: Count
@@ -189,5 +191,13 @@ class Catalogue(Protocol):
     ) -> Groups:
         """The items of a list by their errors; no more than about `most` are read."""
 
-    def find(self, name: str, addresses: Collection[Address]) -> list[Story]:
-        """The items of a message id or an idempotency key, at most one for each consumer and key."""
+    def find(
+        self, name: str, addresses: Collection[Address], *, keys: Mapping[Address, Collection[str]] = NO_KEYS
+    ) -> list[Story]:
+        """The items of a message id or an idempotency key, at most one for each consumer and key.
+
+        `keys` are others that may be meant, by consumer: they are read together with it.
+        """
+
+    def item(self, address: Address, key: str) -> Listed | None:
+        """A consumer's item of a key, as it is now: lists may lag behind."""

@@ -32,7 +32,11 @@ class Putting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The right to put one dead letter back, until `ends`; its letter, and which sending of the message this is."""
+    """The right to put one dead letter back, until `ends`: its letter, and which replay of the message this is.
+
+    `token` tells this claim from every other one, and its sending from other sendings.  `was` is the state
+    that it was found in, `body_version` tells its letter from later ones of the key.
+    """
 
     entry: Entry
     replay: str
@@ -40,16 +44,29 @@ class Claim:
     attempt: int
     ends: datetime
     letter: Letter
+    token: str
+    was: State
+    generation: int = 0
+    body_version: str = ""
+
+    @property
+    def sending(self) -> str:
+        """What tells this sending of the message from every other: FIFO swallows a repeat of the same one."""
+        return f"replay/{self.number}/{self.token}"
 
 
 class Refusal(StrEnum):
-    """Why a key can't be claimed; the names of `headworks.operations.replays.Skipped`."""
+    """Why a key can't be claimed; the names of `headworks.operations.replays.Skipped`, and one more.
+
+    `SENT`: this very replay has put it back already, whatever became of it since.
+    """
 
     COMPLETED = "completed"
     BUSY = "busy"
     TOO_OFTEN = "too_often"
     GONE = "gone"
     NOT_KEPT = "not_kept"
+    SENT = "sent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +85,13 @@ class DeadLetters(Protocol):
     """
 
     def claim(self, keys: Sequence[str], putting: Putting, *, lasts: timedelta) -> list[Claim | Refusal]:
-        """Claim these keys; one answer each."""
+        """Claim these keys, each once; one answer each."""
 
     def sent(self, claims: Sequence[Claim]) -> None:
         """Their messages are on the queue: no dead letters any more.  One that runs already is left alone."""
 
     def give_back(self, claims: Sequence[Claim]) -> None:
-        """They weren't sent: dead letters as before."""
+        """They weren't sent: dead letters, or completed, as before."""
 
     def edit(self, key: str, letter: Letter, *, by: str) -> State | None:
         """Change the message of a dead letter; the first one is kept beside it.
@@ -83,4 +100,7 @@ class DeadLetters(Protocol):
         """
 
     def take_away(self, key: str) -> Taken | State | None:
-        """Delete a dead or waiting message and its body; otherwise the state that it is in."""
+        """Delete a dead or waiting message and its body; otherwise the state that it is in.
+
+        A waiting one that is due within moments is on its way, and stays.
+        """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from headworks.ledger.item import CLOCK_SLACK, Item, bounded
 from headworks.ledger.layout import milliseconds, number, seconds, string
 from headworks.ledger.ledger import MOST_AT_ONCE, Lease, State, Waiting
 from headworks.ledger.statements import completion, insertions
-from headworks.stores import asking, condition_met, write_together
+from headworks.stores import asking, condition_met, names_in, write_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 LEDGER = "the ledger"
 CALLS_AT_ONCE = 8
 
-_PLACEHOLDER = re.compile(r"#\w+")
 _START = (
     "SET #state = :running, #status = :in_progress, #owner = :owner, #in_progress_expiration = :ends, "
     "#attempt = #attempt + :one, #crashes = #crashes + :crashes, #listed = :listed, #listed_at = :listed_at "
@@ -46,7 +44,7 @@ _DUE = "(#state IN (:retrying, :waiting) AND #due <= :soon) OR #state = :replayi
 _DIED = "#state = :running AND #owner = :dead_owner AND #in_progress_expiration <= :now"
 _MINE = "#state = :running AND #owner = :owner AND #attempt = :attempt"
 _NOBODYS = (
-    "attribute_not_exists(#id) OR #state IN (:retrying, :waiting) OR "
+    "attribute_not_exists(#id) OR #state IN (:retrying, :waiting, :replaying) OR "
     "(#state = :running AND #in_progress_expiration <= :now)"
 )
 
@@ -66,6 +64,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         self._list = f"{queue.name}/{consumer}"
         super().__init__(self._list, client, table=table, remembered_for=queue.memory_of_keys)
         self._remembered_for = queue.memory_of_keys
+        self._kept_for = queue.dead_letters_kept_for
         self._clock = clock or SystemClock()
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="ledger")
 
@@ -121,7 +120,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
     def release(self, lease: Lease, *, due: datetime) -> bool:
         identity = self.identity(lease.entry.key)
         with asking(LEDGER):
-            if lease.attempt == 1 and not lease.history:
+            if lease.attempt == 1 and not lease.history and not lease.replays:
                 return self._delete(identity, _MINE, self._fence(lease))
             values = {
                 **self._fence(lease),
@@ -148,7 +147,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         holder: Lease | Suspect | None = None,
     ) -> State:
         with asking(LEDGER):
-            self._keep(entry, letter, until=None)
+            self._keep(entry, letter, until=None, attempt=0 if holder is None else holder.attempt)
             now = self._clock.now()
             told = self._epitaph(reason, failure, now)
             if isinstance(holder, Lease):
@@ -319,7 +318,9 @@ class DynamoDBLedger(FencedPersistenceLayer):
             ":running": string(State.RUNNING),
         }
         if suspect is None:
-            values |= {":retrying": string(State.RETRYING), ":waiting": string(State.WAITING)}
+            values |= {
+                f":{state}": string(state) for state in (State.RETRYING, State.WAITING, State.REPLAYING)
+            }
             condition = _NOBODYS
         else:
             values[":dead_owner"] = string(suspect.owner)
@@ -327,14 +328,24 @@ class DynamoDBLedger(FencedPersistenceLayer):
         return self._update(self.identity(entry.key), expression, condition, values)
 
     def _epitaph(self, reason: Reason, failure: Failure | None, now: datetime) -> dict[str, Any]:
-        told = {"reason": string(reason), "died_at": milliseconds(now), "expiration": number(layout.NEVER)}
+        kept = number(layout.NEVER) if self._kept_for is None else seconds(now + self._kept_for)
+        told = {"reason": string(reason), "died_at": milliseconds(now), "expiration": kept}
         return told | layout.last_error(failure)
 
-    def _keep(self, entry: Entry, letter: Letter, *, until: datetime | None) -> None:
+    def _keep(self, entry: Entry, letter: Letter, *, until: datetime | None, attempt: int = 0) -> None:
         body = self._body(entry, letter, until)
+        if until is None:
+            if self._kept_for is not None:
+                kept_until = seconds(self._clock.now() + self._kept_for)
+                body["Item"] = {**body["Item"], "expiration": kept_until, layout.KEPT: {"BOOL": True}}
+            # A late copy of a message that was edited doesn't undo that.
+            body["ConditionExpression"] = layout.MAY_BE_REWRITTEN
+            body["ExpressionAttributeValues"] = {
+                ":message_id": string(entry.message_id),
+                ":attempt": number(attempt),
+            }
         if until is not None:
-            # A late owner has the same message: the body of a dead one doesn't begin to expire for it.
-            body["ConditionExpression"] = "attribute_not_exists(id) OR attribute_exists(expiration)"
+            body["ConditionExpression"] = layout.MAY_WAIT
         try:
             self.client.put_item(**body)
         except ClientError as error:
@@ -387,7 +398,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
                 TableName=self.table_name,
                 Key={"id": string(identity)},
                 ConditionExpression=condition,
-                ExpressionAttributeNames=_names(condition),
+                ExpressionAttributeNames=names_in(condition),
                 ExpressionAttributeValues=dict(values),
             )
         except ClientError as error:
@@ -402,7 +413,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
                 Key={"id": string(identity)},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=_names(f"{expression} {condition}"),
+                ExpressionAttributeNames=names_in(f"{expression} {condition}"),
                 ExpressionAttributeValues=dict(values),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -437,8 +448,3 @@ class _Update:
             and item.owner == lease.owner
             and item.attempt == lease.attempt
         )
-
-
-def _names(expression: str) -> dict[str, str]:
-    """The attribute that each `#placeholder` stands for: its own name."""
-    return {placeholder: placeholder[1:] for placeholder in _PLACEHOLDER.findall(expression)}

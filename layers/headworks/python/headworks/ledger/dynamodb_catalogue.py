@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import heapq
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from headworks.chunks import chunks
+from headworks.clock import SystemClock
 from headworks.errors import Unavailable
 from headworks.ledger import layout
-from headworks.ledger.catalogue import EVERYTHING, MOST_LISTED, Address, Listed, Page, Story
-from headworks.ledger.layout import number, string
-from headworks.ledger.ledger import State
-from headworks.ledger.paging import NEWEST_FIRST, Place, order, read_cursor, write_cursor
-from headworks.outcome import Reason
+from headworks.ledger.catalogue import (
+    EVERYTHING,
+    MOST_LISTED,
+    NO_KEYS,
+    Address,
+    Count,
+    Groups,
+    Listed,
+    Page,
+    Story,
+)
+from headworks.ledger.dynamodb_listing import Listing
+from headworks.ledger.grouping import Grouping
+from headworks.ledger.layout import string
+from headworks.ledger.paging import Order, Place
+from headworks.ledger.stories import read_listed, read_story
 from headworks.stores import asking
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from headworks.clock import Clock
     from headworks.ledger.catalogue import Filter
+    from headworks.ledger.ledger import State
 
 LEDGER = "the ledger"
 CALLS_AT_ONCE = 8
@@ -33,16 +47,15 @@ MOST_READS = 100
 ROUNDS = 3
 # Pages of up to 1 MB that one listing reads beyond the first of each partition: a few seconds.
 MOST_PAGES = 50
-# DynamoDB's numbers go further; no time does.
-END_OF_TIME = (1 << 53) - 1
 
 
 class DynamoDBCatalogue:
     """The ledgers of every consumer, in their one table."""
 
-    def __init__(self, client: DynamoDBClient, *, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, *, table: str, clock: Clock | None = None) -> None:
         self._client = client
         self._table = table
+        self._clock = clock or SystemClock()
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="catalogue")
 
     def page(
@@ -53,39 +66,127 @@ class DynamoDBCatalogue:
         only: Filter = EVERYTHING,
         limit: int,
         cursor: str | None = None,
+        oldest_first: bool = False,
     ) -> Page:
         limit = max(1, min(limit, MOST_LISTED))
-        start = None if cursor is None else read_cursor(cursor, state)
-        listing = _Listing(state, only, limit, start, partitions=len(addresses) * layout.SHARDS)
-        partitions = [
-            layout.listed_under(state, _list_of(address), shard)
-            for address in addresses
-            for shard in range(layout.SHARDS)
-        ]
+        order = Order.of(state, oldest_first=oldest_first)
+        partitions = _partitions(state, addresses)
+        listing = Listing(
+            order,
+            only,
+            # A few more than a partition's share; one that holds more of the page is asked again.
+            page_size=2 * limit // max(1, len(partitions)) + 8,
+            start=None if cursor is None else order.read_cursor(cursor),
+        )
+        reading = _Reading(self._clock.now())
         with asking(LEDGER):
+            opened = self._opened(listing, partitions)
             merged = heapq.merge(
-                *(self._places(listing, partition) for partition in self._opened(listing, partitions)),
-                key=partial(order, state),
+                *(self._places(listing, reading, partition) for partition in opened), key=order.rank
             )
-            return _page(merged, limit, listing)
+            return _page(merged, limit, order, reading)
 
-    def find(self, name: str, addresses: Collection[Address]) -> list[Story]:
+    def count(
+        self, state: State, addresses: Collection[Address], *, only: Filter = EVERYTHING, most: int
+    ) -> Count:
+        numbers: list[int] = []
+        read_all = self._read_all(
+            _partitions(state, addresses),
+            Listing(Order.of(state, oldest_first=False), only),
+            most=most,
+            asked={"Select": "COUNT"},
+            take=lambda _, page: numbers.append(page["Count"]),
+        )
+        return Count(number=sum(numbers), is_exact=read_all)
+
+    def groups(
+        self, state: State, addresses: Collection[Address], *, only: Filter = EVERYTHING, most: int
+    ) -> Groups:
+        grouping, now = Grouping(), self._clock.now()
+
+        def take(address: Address, page: Mapping[str, Any]) -> None:
+            for item in page["Items"]:
+                grouping.add(read_listed(item, address, now))
+
+        listing = Listing(Order.of(state, oldest_first=False), only)
+        read_all = self._read_all(_partitions(state, addresses), listing, most=most, asked={}, take=take)
+        return grouping.groups(is_exact=read_all)
+
+    def find(
+        self, name: str, addresses: Collection[Address], *, keys: Mapping[Address, Collection[str]] = NO_KEYS
+    ) -> list[Story]:
         if not name:
             return []
-        by_key = [layout.identity(_list_of(address), name) for address in addresses]
+        by_key = [
+            layout.identity(_list_of(address), key)
+            for address in dict.fromkeys([*addresses, *keys])
+            for key in [*([name] if address in addresses else []), *keys.get(address, ())]
+        ]
         with asking(LEDGER):
-            identities = dict.fromkeys([*by_key, *self._ids_of_message(name)])
-            wanted = [each for identity in identities for each in (identity, layout.body_id(identity))]
-            found = {item["id"]["S"]: item for some in chunks(wanted, MOST_READS) for item in self._get(some)}
+            identities = list(dict.fromkeys([*by_key, *self._ids_of_message(name)]))
+            return self._stories(identities)
+
+    def item(self, address: Address, key: str) -> Listed | None:
+        name = {"id": string(layout.identity(_list_of(address), key))}
+        with asking(LEDGER):
+            found = self._client.get_item(TableName=self._table, Key=name, ConsistentRead=True).get("Item")
+        return read_listed(found, address, self._clock.now()) if found and "state" in found else None
+
+    def _stories(self, identities: Sequence[str]) -> list[Story]:
+        wanted = [
+            each
+            for identity in identities
+            for each in (identity, layout.body_id(identity), layout.original_id(identity))
+        ]
+        found = {item["id"]["S"]: item for some in chunks(wanted, MOST_READS) for item in self._get(some)}
+        now = self._clock.now()
         return [
-            _story(found[identity], found.get(layout.body_id(identity)))
+            read_story(
+                found[identity],
+                found.get(layout.body_id(identity)),
+                found.get(layout.original_id(identity)),
+                now,
+            )
             for identity in identities
             # What Powertools' own decorator keeps in this table has no state of ours.
             if identity in found and "state" in found[identity]
         ]
 
+    def _read_all(
+        self,
+        partitions: Sequence[str],
+        listing: Listing,
+        *,
+        most: int,
+        asked: Mapping[str, Any],
+        take: Callable[[Address, Mapping[str, Any]], None],
+    ) -> bool:
+        """Take all pages of a list, its partitions side by side, one page at a time; and whether that was all of it.
+
+        It wasn't where `most` items were read before its end, whether or not the filter takes them.
+        """
+        taking = Lock()
+        scanned = 0
+
+        def read(partition: str) -> bool:
+            nonlocal scanned
+            query, address = listing.query(partition), _address_in(partition)
+            while query is not None:
+                if scanned >= most:
+                    return False
+                page = self._query({**query, **asked})
+                with taking:
+                    scanned += page["ScannedCount"]
+                    take(address, page)
+                last = page.get("LastEvaluatedKey")
+                query = None if last is None else {**query, "ExclusiveStartKey": last}
+            return True
+
+        with asking(LEDGER):
+            return all(list(self._calls.map(read, partitions)))
+
     def _opened(
-        self, listing: _Listing, partitions: Sequence[str]
+        self, listing: Listing, partitions: Sequence[str]
     ) -> list[tuple[str, Future[dict[str, Any]]]]:
         """Every partition with its first page, all of them asked for side by side."""
         return [
@@ -94,19 +195,21 @@ class DynamoDBCatalogue:
             if (query := listing.query(partition)) is not None
         ]
 
-    def _places(self, listing: _Listing, opened: tuple[str, Future[dict[str, Any]]]) -> Iterator[Place]:
+    def _places(
+        self, listing: Listing, reading: _Reading, opened: tuple[str, Future[dict[str, Any]]]
+    ) -> Iterator[Place]:
         """A partition's items in their order; where a page ends on what the filter leaves out, an empty place."""
         partition, first = opened
-        page = first.result()
+        address, page = _address_in(partition), first.result()
         while True:
             for item in page["Items"]:
-                yield _place(item, partition, _listed(item, _address_in(partition)))
+                yield _place(item, partition, read_listed(item, address, reading.now))
             last = page.get("LastEvaluatedKey")
             if last is None:
                 return
             if not page["Items"] or page["Items"][-1]["id"] != last["id"]:
                 yield _place(last, partition, None)
-            listing.pages += 1
+            reading.pages += 1
             query = listing.query(partition) or {}
             page = self._query({**query, "ExclusiveStartKey": last})
 
@@ -136,19 +239,11 @@ class DynamoDBCatalogue:
         raise Unavailable(LEDGER, "reads are throttled")
 
 
-class _Listing:
-    """One call of `page`: what is asked of each partition, and how much was read so far."""
+class _Reading:
+    """One call of `page`: when it began, and how much was read so far."""
 
-    def __init__(
-        self, state: State, only: Filter, limit: int, start: Place | None, *, partitions: int
-    ) -> None:
-        self._newest_first = state in NEWEST_FIRST
-        self._start = start
-        self._from = 0 if only.since is None else _milliseconds(only.since)
-        self._until = END_OF_TIME if only.until is None else _milliseconds(only.until) - 1
-        self._conditions, self._values = _conditions(only)
-        # A few more than a partition's share; one that holds more of the page is asked again.
-        self._page_size = None if self._conditions else 2 * limit // partitions + 8
+    def __init__(self, now: datetime) -> None:
+        self.now = now
         self.pages = 0
 
     @property
@@ -156,79 +251,17 @@ class _Listing:
         """Whether so much was read that whoever waits should see what there is."""
         return self.pages >= MOST_PAGES
 
-    def query(self, partition: str) -> dict[str, Any] | None:
-        """What to ask a partition first; nothing if none of it can be on the page."""
-        first, last = self._bounds(partition)
-        if first > last:
-            return None
-        names = {"#listed": layout.INDEX_KEY, "#listed_at": layout.INDEX_SORT}
-        names |= {f"#{name}": name for name in self._conditions}
-        query: dict[str, Any] = {
-            "IndexName": layout.INDEX,
-            "KeyConditionExpression": "#listed = :listed AND #listed_at BETWEEN :first AND :last",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                ":listed": string(partition),
-                ":first": number(first),
-                ":last": number(last),
-                **self._values,
-            },
-            "ScanIndexForward": not self._newest_first,
-        }
-        if self._conditions:
-            query["FilterExpression"] = " AND ".join(self._conditions.values())
-        if self._page_size is not None:
-            query["Limit"] = self._page_size
-        if self._start is not None and partition == self._start.partition:
-            query["ExclusiveStartKey"] = {
-                "id": string(self._start.id),
-                layout.INDEX_KEY: string(partition),
-                layout.INDEX_SORT: number(self._start.at),
-            }
-        return query
 
-    def _bounds(self, partition: str) -> tuple[int, int]:
-        """The times that are still to come in a partition: of the cursor's own moment only the later ones have some."""
-        first, last = self._from, self._until
-        if self._start is not None:
-            passed = partition < self._start.partition
-            if self._newest_first:
-                last = min(last, self._start.at - passed)
-            else:
-                first = max(first, self._start.at + passed)
-        return first, last
-
-
-def _page(places: Iterator[Place], limit: int, listing: _Listing) -> Page:
+def _page(places: Iterator[Place], limit: int, order: Order, reading: _Reading) -> Page:
     items: list[Listed] = []
     last: Place | None = None
     for place in places:
-        if last is not None and (len(items) == limit or listing.is_long):
-            return Page(items=tuple(items), cursor=write_cursor(last))
+        if last is not None and (len(items) == limit or reading.is_long):
+            return Page(items=tuple(items), cursor=order.write_cursor(last))
         last = place
         if place.item is not None:
             items.append(place.item)
     return Page(items=tuple(items))
-
-
-def _conditions(only: Filter) -> tuple[dict[str, str], dict[str, Any]]:
-    """A filter as conditions by attribute, and the values that they speak of."""
-    equal = {
-        "error_type": only.error_type,
-        "type": only.type,
-        "tenant": only.tenant,
-        "ordering_key": only.ordering_key,
-    }
-    values = {f":{name}": string(value) for name, value in equal.items() if value is not None}
-    conditions = {name: f"#{name} = :{name}" for name, value in equal.items() if value is not None}
-    if only.error is not None:
-        conditions["error"] = "contains(#error, :error)"
-        values[":error"] = string(only.error)
-    if only.reasons:
-        reasons = {f":reason{n}": string(reason) for n, reason in enumerate(sorted(only.reasons))}
-        conditions["reason"] = f"#reason IN ({', '.join(reasons)})"
-        values |= reasons
-    return conditions, values
 
 
 def _place(item: Mapping[str, Any], partition: str, listed: Listed | None) -> Place:
@@ -236,30 +269,12 @@ def _place(item: Mapping[str, Any], partition: str, listed: Listed | None) -> Pl
     return Place(at=at, partition=partition, id=item["id"]["S"], item=listed)
 
 
-def _listed(attributes: Mapping[str, Any], address: Address) -> Listed:
-    at = attributes.get(layout.INDEX_SORT)
-    return Listed(
-        address=address,
-        entry=layout.read_entry(attributes),
-        state=State(attributes["state"]["S"]),
-        attempt=int(attributes["attempt"]["N"]),
-        crashes=int(attributes["crashes"]["N"]),
-        at=layout.read_time(at) if at else None,
-        reason=Reason(attributes["reason"]["S"]) if "reason" in attributes else None,
-        error_type=attributes.get("error_type", {"S": ""})["S"],
-        error=attributes.get("error", {"S": ""})["S"],
-    )
-
-
-def _story(attributes: Mapping[str, Any], body: Mapping[str, Any] | None) -> Story:
-    item = layout.read_item(attributes)
-    address = Address(*attributes["id"]["S"].partition("#")[0].split("/"))
-    return Story(
-        listed=_listed(attributes, address),
-        history=item.history,
-        letter=layout.read_letter(body) if body else None,
-        lease_ends=item.ends if item.state is State.RUNNING else None,
-    )
+def _partitions(state: State, addresses: Collection[Address]) -> list[str]:
+    return [
+        layout.listed_under(state, _list_of(address), shard)
+        for address in addresses
+        for shard in range(layout.SHARDS)
+    ]
 
 
 def _list_of(address: Address) -> str:
@@ -269,7 +284,3 @@ def _list_of(address: Address) -> str:
 def _address_in(partition: str) -> Address:
     """The consumer in `<state>#<queue>/<consumer>#<shard>`."""
     return Address(*partition.split("#")[1].split("/"))
-
-
-def _milliseconds(time: datetime) -> int:
-    return int(layout.milliseconds(time)["N"])

@@ -15,7 +15,12 @@ MOST_FAILURES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A key's item as it was read.  `due` is when a retrying or waiting one may start."""
+    """A key's item as it was read.
+
+    `due` is when a retrying or waiting one may start, and when the claim of a replaying one ends.
+    `earlier` are the attempts before its last replay, `replays` how many put it back, `generation` how
+    often it ran though it was completed.
+    """
 
     entry: Entry
     state: State
@@ -25,6 +30,9 @@ class Item:
     crashes: int = 0
     due: datetime | None = None
     history: tuple[Failure, ...] = ()
+    earlier: int = 0
+    replays: int = 0
+    generation: int = 0
 
     def may_start(self, now: datetime) -> bool:
         """Whether an attempt may start now."""
@@ -46,6 +54,7 @@ class Item:
                 attempt=self.attempt,
                 crashes=self.crashes,
                 history=self.history,
+                earlier=self.earlier,
             )
         if self.state is State.RUNNING:
             return Held(until=self.ends, why="its key is being processed elsewhere")
@@ -62,6 +71,9 @@ class Item:
             ends=self.ends,
             crashes=self.crashes,
             history=self.history,
+            earlier=self.earlier,
+            replays=self.replays,
+            generation=self.generation,
         )
 
 

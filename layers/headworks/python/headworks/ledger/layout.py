@@ -6,7 +6,8 @@ seconds), `in_progress_expiration` (milliseconds) and `data`.  Ours stand beside
 - `state`, `owner`, `attempt`, `crashes`, `due` (milliseconds), `history` (map, `a<attempt>`)
 - the header: `key`, `message_id`, `type`, `source`, `ordering_key`, `tenant`
 - of what was replayed: `earlier` (attempts before its last replay), `replay` (its id), `replays` (how many),
-  `replayed` (map, `r<number>`: what is on record), `generation` (how often it ran though completed), `edited`
+  `replayed` (map, `r<number>`: what is on record), `generation` (how often it ran though completed), `edited`;
+  while it is `replaying`, `owner` is the claim's own name and `due` its end
 - of what failed: `error_type`, `error` and `fault`, the last ones; dead: `reason`, `died_at` (milliseconds)
 - `listed` and `listed_at`, the keys of the sparse index `listed`: present while an item is
   dead, retrying, waiting, replaying, or runs again
@@ -14,7 +15,7 @@ seconds), `in_progress_expiration` (milliseconds) and `data`.  Ours stand beside
   was held, written once
 
 The body of a dead or waiting message is an item of its own, `<id>/body`, so that changes
-of state stay small writes.
+of state stay small writes; the first body of one that was edited is another, `<id>/original`.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 from zlib import crc32
 
 from headworks.ledger.item import Item
 from headworks.ledger.ledger import Entry, Failure, Lease, Letter, State
+from headworks.outcome import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +70,19 @@ LONGEST_FOUND_BY = 512
 LONGEST_ERROR = 500
 LONGEST_ERROR_TYPE = 100
 LONGEST_STACK = 1500
+LONGEST_WHO = 100
+LONGEST_WHY = 500
+
+# Of a body whose message was edited: which message it was, and after which attempt.
+EDITED_MESSAGE, EDITED_AFTER = "edited_message", "edited_after"
+# Of the body of a dead letter that expires in time: those of the others have no expiration that would tell them.
+KEPT = "kept"
+# A late owner has the same message: the body of a dead one isn't to live as briefly as one that waits.
+MAY_WAIT = f"attribute_not_exists(id) OR (attribute_exists(expiration) AND attribute_not_exists({KEPT}))"
+# A late copy of a message knows nothing of what was edited since; another message, or a later attempt, does.
+MAY_BE_REWRITTEN = (
+    f"attribute_not_exists({EDITED_MESSAGE}) OR {EDITED_MESSAGE} <> :message_id OR {EDITED_AFTER} < :attempt"
+)
 
 Attributes = dict[str, Any]
 
@@ -79,6 +95,11 @@ def identity(owner_of_list: str, key: str) -> str:
 def body_id(identity: str) -> str:
     """Where the body of an item lies."""
     return f"{identity}/body"
+
+
+def original_id(identity: str) -> str:
+    """Where the first message of an item lies that was edited."""
+    return f"{identity}/original"
 
 
 def listed_under(state: State, owner_of_list: str, shard: int) -> str:
@@ -99,6 +120,7 @@ def last_error(failure: Failure | None) -> Attributes:
     return {
         "error_type": string(failure.error_type[:LONGEST_ERROR_TYPE]),
         "error": string(failure.error[:LONGEST_ERROR]),
+        "fault": string(failure.fault),
     }
 
 
@@ -155,9 +177,10 @@ def held(identity: str, entry: Entry, *, now: datetime, due: datetime, forgotten
 
 
 def letter_item(identity: str, letter: Letter) -> Attributes:
-    """The body of a dead or waiting message, as an item of its own."""
+    """The body of a dead or waiting message, as an item of its own; `written` tells it from the next one."""
     item = {
         "id": string(body_id(identity)),
+        "written": string(uuid4().hex),
         "body": string(letter.body),
         "sent_at": milliseconds(letter.sent_at),
     }
@@ -190,6 +213,9 @@ def read_item(attributes: Mapping[str, Any]) -> Item:
         crashes=int(attributes["crashes"]["N"]),
         due=read_time(due) if due else None,
         history=read_history(attributes.get("history", {"M": {}})),
+        earlier=read_number(attributes, "earlier"),
+        replays=read_number(attributes, "replays"),
+        generation=read_number(attributes, "generation"),
     )
 
 
@@ -216,6 +242,7 @@ def failure_value(failure: Failure) -> Attributes:
             "duration_ms": number(failure.duration_ms),
             "version": string(failure.version[:100]),
             "request_id": string(failure.request_id[:100]),
+            "fault": string(failure.fault),
         }
     }
 
@@ -232,6 +259,7 @@ def read_history(value: Mapping[str, Any]) -> tuple[Failure, ...]:
             duration_ms=int(each["M"]["duration_ms"]["N"]),
             version=each["M"]["version"]["S"],
             request_id=each["M"]["request_id"]["S"],
+            fault=Fault(each["M"].get("fault", {"S": Fault.PIPELINE})["S"]),
         )
         for name, each in value["M"].items()
     ]
@@ -246,6 +274,11 @@ def string(value: str) -> Attributes:
 def number(value: int) -> Attributes:
     """A number as DynamoDB spells it."""
     return {"N": str(value)}
+
+
+def read_number(attributes: Mapping[str, Any], name: str) -> int:
+    """A number that is zero where it isn't kept."""
+    return int(attributes.get(name, {"N": "0"})["N"])
 
 
 def milliseconds(time: datetime) -> Attributes:

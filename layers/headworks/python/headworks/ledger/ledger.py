@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from headworks.outcome import Fault
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 # What one call takes: BatchExecuteStatement has 25 statements, all reads or all writes, no item twice.
 MOST_AT_ONCE = 25
+# How long before it is due a waiting message may be sent, with a delay for the rest: the schedule's interval
+# of a minute, and Scheduler fires anywhere within its minute.
+SENT_AHEAD = timedelta(minutes=2)
 
 
 class State(StrEnum):
@@ -75,11 +80,16 @@ class Failure:
     duration_ms: int = 0
     version: str = ""
     request_id: str = ""
+    fault: Fault = Fault.PIPELINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to run a key now.  `attempt` is the run that it stands for, counted from 1."""
+    """The right to run a key now.  `attempt` is the run that it stands for, counted from 1.
+
+    `earlier` are the attempts before its last replay, which began a fresh series; `generation` how often
+    it ran anew though it was completed.
+    """
 
     entry: Entry
     owner: str
@@ -87,6 +97,14 @@ class Lease:
     ends: datetime
     crashes: int = 0
     history: tuple[Failure, ...] = ()
+    earlier: int = 0
+    replays: int = 0
+    generation: int = 0
+
+    @property
+    def attempt_of_series(self) -> int:
+        """Which attempt this is since the message was sent, or put back the last time."""
+        return self.attempt - self.earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +131,12 @@ class Suspect:
     attempt: int
     crashes: int
     history: tuple[Failure, ...] = ()
+    earlier: int = 0
+
+    @property
+    def attempt_of_series(self) -> int:
+        """Which attempt it died in, since the message was sent, or put back the last time."""
+        return self.attempt - self.earlier
 
 
 Answer = Lease | Closed | Held | Suspect

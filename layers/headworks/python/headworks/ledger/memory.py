@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from headworks.clock import Clock
+    from headworks.ledger.catalogue import Edited, Replayed
     from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Suspect
     from headworks.outcome import Reason
 
@@ -31,17 +32,21 @@ class MemoryLedger:
         # What a catalogue lists of them: since when, or until when, and the last failure.
         self.listed_at: dict[str, datetime] = {}
         self.failures: dict[str, Failure] = {}
+        # What is on record of dead letters that were put back or edited, and their first messages.
+        self.replayed: dict[str, list[Replayed]] = {}
+        self.edited: dict[str, Edited] = {}
+        self.originals: dict[str, Letter] = {}
         self._clock = clock or SystemClock()
         self._lock = Lock()
 
     def lease(self, entries: Sequence[Entry], *, lasts: timedelta) -> list[Answer | None]:
         owner = uuid4().hex
-        with self._open():
+        with self.open():
             return [self._lease(entry, owner, lasts) for entry in entries]
 
     def take_over(self, suspect: Suspect, *, lasts: timedelta) -> Answer:
         owner = uuid4().hex
-        with self._open():
+        with self.open():
             now = self._clock.now()
             item = self.items[suspect.entry.key]
             if item.state is not State.RUNNING or item.owner != suspect.owner or now < item.ends:
@@ -49,26 +54,26 @@ class MemoryLedger:
             return self._run(replace(item, crashes=item.crashes + 1), owner, lasts)
 
     def complete(self, leases: Sequence[Lease]) -> list[bool | None]:
-        with self._open():
+        with self.open():
             return [self._change(lease, State.COMPLETED) for lease in leases]
 
     def retry(self, lease: Lease, failure: Failure, *, due: datetime) -> bool:
-        with self._open():
+        with self.open():
             return self._change(lease, State.RETRYING, failure=failure, due=due)
 
     def wait(self, lease: Lease, failure: Failure, letter: Letter, *, due: datetime) -> bool:
-        with self._open():
+        with self.open():
             changed = self._change(lease, State.WAITING, failure=failure, due=due)
             if changed:
                 self.letters[lease.entry.key] = (letter, None)
             return changed
 
     def release(self, lease: Lease, *, due: datetime) -> bool:
-        with self._open():
+        with self.open():
             item = self.items.get(lease.entry.key)
             if item is None or not _held_by(item, lease):
                 return False
-            if lease.attempt == 1 and not lease.history:
+            if lease.attempt == 1 and not lease.history and not lease.replays:
                 del self.items[lease.entry.key]
             else:
                 self.items[lease.entry.key] = replace(
@@ -86,7 +91,7 @@ class MemoryLedger:
         failure: Failure | None,
         holder: Lease | Suspect | None = None,
     ) -> State:
-        with self._open():
+        with self.open():
             now = self._clock.now()
             item = self.items.get(entry.key)
             if item is not None and not _may_be_buried(item, holder, now):
@@ -95,14 +100,14 @@ class MemoryLedger:
                 item = Item(entry=entry, state=State.DEAD, owner="", attempt=0, ends=now)
             history = item.history if holder is None else bounded(item.history, failure)
             self.items[entry.key] = replace(item, state=State.DEAD, history=history, due=None)
-            self.letters[entry.key] = (letter, reason)
+            self.letters[entry.key] = (self._kept(entry, letter, holder), reason)
             self.listed_at[entry.key] = now
             if failure is not None:
                 self.failures[entry.key] = failure
             return State.DEAD
 
     def hold(self, entry: Entry, letter: Letter, *, due: datetime) -> bool:
-        with self._open():
+        with self.open():
             if entry.key in self.items:
                 return self.items[entry.key].state is State.WAITING and self.items[entry.key].due == due
             self.items[entry.key] = Item(
@@ -113,7 +118,7 @@ class MemoryLedger:
             return True
 
     def waiting(self, *, due_before: datetime, limit: int) -> list[Waiting]:
-        with self._open():
+        with self.open():
             found = [
                 Waiting(entry=item.entry, due=item.due, attempt=item.attempt)
                 for item in self.items.values()
@@ -122,12 +127,12 @@ class MemoryLedger:
             return sorted(found, key=lambda each: each.due)[:limit]
 
     def letter(self, entry: Entry) -> Letter | None:
-        with self._open():
+        with self.open():
             found = self.letters.get(entry.key)
             return found[0] if found else None
 
     def woken(self, waiting: Waiting) -> bool:
-        with self._open():
+        with self.open():
             item = self.items.get(waiting.entry.key)
             if item is None or item.state is not State.WAITING or item.due != waiting.due:
                 return False
@@ -135,12 +140,25 @@ class MemoryLedger:
             return True
 
     def cancel(self, key: str) -> bool:
-        with self._open():
+        with self.open():
             item = self.items.get(key)
             if item is None or item.attempt or item.state not in (State.WAITING, State.CANCELLED):
                 return False
             self.items[key] = replace(item, state=State.CANCELLED, due=None)
             return True
+
+    def forget(self, key: str) -> None:
+        """Have all that is known of a key gone."""
+        for each in (
+            self.items,
+            self.letters,
+            self.listed_at,
+            self.failures,
+            self.replayed,
+            self.edited,
+            self.originals,
+        ):
+            each.pop(key, None)
 
     def _lease(self, entry: Entry, owner: str, lasts: timedelta) -> Answer:
         now = self._clock.now()
@@ -179,7 +197,13 @@ class MemoryLedger:
             self.failures[lease.entry.key] = failure
         return True
 
-    def _open(self) -> Lock:
+    def _kept(self, entry: Entry, letter: Letter, holder: Lease | Suspect | None) -> Letter:
+        """The letter to keep: a late copy of a message that was edited doesn't undo that."""
+        is_edited = entry.key in self.edited and holder is None
+        return self.letters[entry.key][0] if is_edited else letter
+
+    def open(self) -> Lock:
+        """The lock under which its items may be read and changed.  Raises `Unavailable`."""
         if self.down:
             raise Unavailable("the ledger", "down")
         return self._lock
@@ -192,4 +216,5 @@ def _held_by(item: Item, lease: Lease) -> bool:
 def _may_be_buried(item: Item, holder: Lease | Suspect | None, now: datetime) -> bool:
     if holder is not None:
         return item.state is State.RUNNING and item.owner == holder.owner
-    return item.state in (State.RETRYING, State.WAITING) or (item.state is State.RUNNING and now >= item.ends)
+    nobodys = (State.RETRYING, State.WAITING, State.REPLAYING)
+    return item.state in nobodys or (item.state is State.RUNNING and now >= item.ends)

@@ -34,24 +34,38 @@ class Place:
     item: Listed | None = None
 
 
-def order(state: State, place: Place) -> tuple[int, str]:
-    """By what partitions are merged."""
-    return (-place.at if state in NEWEST_FIRST else place.at, place.partition)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Which list, and from which of its ends."""
 
+    state: State
+    newest_first: bool
 
-def write_cursor(place: Place) -> str:
-    """A place as text that goes through a URL."""
-    content = msgspec.json.encode((place.at, place.partition, place.id))
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    @classmethod
+    def of(cls, state: State, *, oldest_first: bool) -> Order:
+        """How a list comes: as is usual for it, or the oldest first."""
+        return cls(state=state, newest_first=state in NEWEST_FIRST and not oldest_first)
 
+    def rank(self, place: Place) -> tuple[int, str]:
+        """By what partitions are merged."""
+        return (-place.at if self.newest_first else place.at, place.partition)
 
-def read_cursor(cursor: str, state: State) -> Place:
-    """The place that a cursor means.  Raises `InvalidCursor`."""
-    try:
-        content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        at, partition, identity = msgspec.json.decode(content, type=tuple[int, str, str])
-    except (binascii.Error, ValueError) as error:
-        raise InvalidCursor(f"{excerpt(cursor)} isn't a cursor") from error
-    if not partition.startswith(f"{state}#") or not 0 <= at < 1 << 53 or not identity:
-        raise InvalidCursor(f"{excerpt(cursor)} isn't a cursor of what is {state}")
-    return Place(at=at, partition=partition, id=identity)
+    def write_cursor(self, place: Place) -> str:
+        """A place as text that goes through a URL."""
+        content = msgspec.json.encode((place.at, place.partition, place.id, self.newest_first))
+        return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+    def read_cursor(self, cursor: str) -> Place:
+        """The place that a cursor means.  Raises `InvalidCursor`."""
+        try:
+            content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+            at, partition, identity, newest_first = msgspec.json.decode(
+                content, type=tuple[int, str, str, bool]
+            )
+        except (binascii.Error, ValueError) as error:
+            raise InvalidCursor(f"{excerpt(cursor)} isn't a cursor") from error
+        if not partition.startswith(f"{self.state}#") or not 0 <= at < 1 << 53 or not identity:
+            raise InvalidCursor(f"{excerpt(cursor)} isn't a cursor of what is {self.state}")
+        if newest_first is not self.newest_first:
+            raise InvalidCursor(f"{excerpt(cursor)} is a cursor of the list in its other order")
+        return Place(at=at, partition=partition, id=identity)

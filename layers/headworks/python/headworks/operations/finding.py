@@ -16,7 +16,7 @@ class Received:
     """An acceptance at the edge.  An equal key that comes before `repeats_until` is its duplicate.
 
     `window` counts the windows that the key has had before.  Acceptances from before they were kept have no
-    source and no type.
+    source and no type.  One that was `forgotten` was removed: purged, or deleted.
     """
 
     queue: str
@@ -27,6 +27,7 @@ class Received:
     window: int = 0
     source: str | None = None
     type: str | None = None
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from headworks.errors import HeadworksError
+from headworks.ledger.catalogue import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
-
-    from headworks.ledger.catalogue import Filter
+    from datetime import timedelta
 
 # A message that was put back so often and died again won't do better the next time.
 MOST_REPLAYS = 10

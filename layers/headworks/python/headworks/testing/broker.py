@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from headworks.brokers.broker import Delivery, Settled
+    from headworks.brokers.broker import Delivery, Resending, Settled
     from headworks.ledger.ledger import Letter
     from headworks.message import Message
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 class MemoryBroker:
     """Keeps what it is given where a test can look.
 
-    `down` makes every send fail; `refused` names messages (by idempotency key) that alone do.
+    `down` makes every send fail; `refused` names messages (by idempotency key; by id those that are sent
+    again) that alone do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ordered: bool = False) -> None:
+        self._ordered = ordered
         self.down = False
         self.refused: set[str] = set()
         self.messages: list[Message[bytes]] = []
@@ -31,6 +33,7 @@ class MemoryBroker:
         self.settled: list[Settled] = []
         self.deleted: list[str] = []
         self.resent: list[tuple[str, Letter, timedelta, int]] = []
+        self.put_back: list[Resending] = []
 
     def send(self, messages: Sequence[Message[bytes]], *, delay: timedelta = NO_DELAY) -> list[Sent]:
         return [self._send(message, delay) for message in messages]
@@ -52,6 +55,19 @@ class MemoryBroker:
             return "down"
         self.resent.append((name, letter, delay, sending))
         return None
+
+    def resend_all(self, resendings: Sequence[Resending]) -> list[str | None]:
+        lost: set[str | None] = set()
+        errors: list[str | None] = []
+        for each in resendings:
+            key = each.letter.ordering_key
+            if self.down or each.name in self.refused or (self._ordered and key in lost):
+                errors.append("down")
+                lost.add(key)
+            else:
+                errors.append(None)
+                self.put_back.append(each)
+        return errors
 
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
         if self.down:

@@ -90,12 +90,18 @@ class EventSourceMapping:
         self._clock = clock
         self._agenda = agenda
         self._most = settings.maximum_concurrency or MOST_CONCURRENCY
+        self._is_on = True
         self._running = 0
         self._gathering = _Batch()
         self._waiting: deque[_Batch] = deque()
         self._window: Entry | None = None
         self._poll_planned: Entry | None = None
         queue.watch(self._plan_poll)
+        self._plan_poll()
+
+    def turn(self, *, on: bool) -> None:
+        """Enable or disable it: what was received before is still handed over."""
+        self._is_on = on
         self._plan_poll()
 
     def _plan_poll(self) -> None:
@@ -111,7 +117,7 @@ class EventSourceMapping:
     @property
     def _may_receive(self) -> bool:
         # Then no batch waits for its turn either.
-        return self._running < self._most
+        return self._is_on and self._running < self._most
 
     def _poll(self) -> None:
         while self._may_receive:

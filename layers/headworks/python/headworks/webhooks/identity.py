@@ -48,6 +48,12 @@ def identify(source: Source, headers: Mapping[str, str], body: bytes) -> Identit
     )
 
 
+def event_key(source: str, event_id: str, *, endpoint: str | None) -> str:
+    """The idempotency key of an event on one of its ways: each has its own, so that a repeat completes what is missing."""
+    key = f"{source}:{event_id}"
+    return key if endpoint is None else f"{key}/{endpoint}"
+
+
 def _document(body: bytes) -> dict[str, Any]:
     # The standard parser, because it takes what providers do send and stricter ones refuse (half a
     # surrogate pair).  Numbers stay text: they are ids here, and a huge one is no trouble.

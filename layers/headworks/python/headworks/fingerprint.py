@@ -1,0 +1,48 @@
+"""Fingerprints of keys: the bits by which the edge's memory of a message is found from its key and from its id alike.
+
+A message's id is a UUID of version 7, whose 74 free bits are random for a message without a key of its own.
+With one they are the key's, so that the id leads to what the edge remembers, without an index or a write for that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from datetime import UTC, datetime, timedelta
+
+BITS = 74
+_LOW_BITS = 62
+# RFC 9562: 48 bits of time, the version, 12 free bits, the variant, 62 free bits.
+_MESSAGE_ID = re.compile(r"msg_([0-9a-f]{12})7([0-9a-f]{3})([89ab][0-9a-f]{15})")
+
+
+def fingerprint(queue: str, key: str) -> int:
+    """The fingerprint of a sender's idempotency key in a queue."""
+    digest = hashlib.sha256(json.dumps([queue, key]).encode()).digest()
+    return int.from_bytes(digest[:10], "big") >> (80 - BITS)
+
+
+def new_message_id(now: datetime, bits: int | None = None) -> str:
+    """An id that sorts by time: a UUID of version 7 (RFC 9562) behind `msg_`, made of these bits or of random ones."""
+    milliseconds = int(now.timestamp() * 1000)
+    free = int.from_bytes(os.urandom(10), "big") >> (80 - BITS) if bits is None else bits
+    high, low = free >> _LOW_BITS, free & ((1 << _LOW_BITS) - 1)
+    return f"msg_{(milliseconds << 80) | (7 << 76) | (high << 64) | (2 << 62) | low:032x}"
+
+
+def bits_of(message_id: str) -> int | None:
+    """The free bits of an id of ours: its key's fingerprint, if it came with one."""
+    found = _MESSAGE_ID.fullmatch(message_id)
+    if found is None:
+        return None
+    return int(found[2], 16) << _LOW_BITS | int(found[3], 16) & ((1 << _LOW_BITS) - 1)
+
+
+def made_at(message_id: str) -> datetime | None:
+    """When an id of ours was made."""
+    found = _MESSAGE_ID.fullmatch(message_id)
+    if found is None:
+        return None
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(found[1], 16))

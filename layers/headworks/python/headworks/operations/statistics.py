@@ -1,0 +1,200 @@
+"""The numbers of every consumer and source, from SQS, the ledger, Lambda and CloudWatch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headworks.ledger.catalogue import EVERYTHING, Address, Filter
+from headworks.ledger.ledger import State
+from headworks.operations import warnings
+from headworks.operations.control import MOST_COUNTED, ConsumerStats, SourceStats
+from headworks.operations.directory import place_of
+from headworks.operations.flags import of_consumer, of_source
+from headworks.operations.metrics import Told
+from headworks.operations.pausing import pause_of
+from headworks.operations.side_by_side import Hearing, SideBySide
+from headworks.stores import asking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_sqs import SQSClient
+
+    from headworks.clock import Clock
+    from headworks.ledger.catalogue import Catalogue, Count
+    from headworks.operations.directory import Directory
+    from headworks.operations.flags import Flag, Flags
+    from headworks.operations.kept_back import KeptBack
+    from headworks.operations.mappings import Mappings, MappingState
+    from headworks.operations.metrics import Metrics
+    from headworks.operations.side_by_side import Asked
+    from headworks.queue import Queue
+    from headworks.telemetry import Log
+    from headworks.topology import Topology
+
+AT_ONCE = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where numbers come from."""
+
+    sqs: SQSClient
+    directory: Directory
+    mappings: Mappings
+    flags: Flags
+    catalogue: Catalogue
+    kept_back: KeptBack
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lying:
+    """How many messages lie on a queue, as SQS counts them: approximately."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inquiry:
+    """All that is asked of one consumer."""
+
+    queue: Asked[_Lying]
+    dead_letter_queue: Asked[_Lying]
+    mapping: Asked[MappingState]
+    retrying: Asked[Count]
+    waiting: Asked[Count]
+    dead: Asked[Count]
+
+
+class DeployedStatistics:
+    """Asks about everything at once; what is in trouble is told with the consumer that it is about."""
+
+    def __init__(self, topology: Topology, sources: Sources, *, clock: Clock, log: Log) -> None:
+        self._topology = topology
+        self._from = sources
+        self._clock = clock
+        self._log = log
+        self._calls = SideBySide(AT_ONCE, "statistics")
+
+    def of_queues(self, queues: Sequence[Queue]) -> dict[str, list[ConsumerStats]]:
+        addresses = [Address(queue.name, consumer) for queue in queues for consumer in queue.consumers]
+        names = [of_consumer(address) for address in addresses]
+        flags = self._calls.ask("The record of pauses", self._from.flags.read, names)
+        told = self._calls.ask("CloudWatch", self._told_of, addresses)
+        inquiries = {address: self._inquire(address) for address in addresses}
+        return {
+            queue.name: [
+                self._stats(queue, address, inquiries[address], flags, told)
+                for address in addresses
+                if address.queue == queue.name
+            ]
+            for queue in queues
+        }
+
+    def of_sources(self) -> list[SourceStats]:
+        names = [source.name for source in self._topology.sources]
+        record = self._calls.ask(
+            "The record of pauses", self._from.flags.read, [of_source(name) for name in names]
+        )
+        held = {
+            name: self._calls.ask(f"What {name} sent", self._from.kept_back.count, name) for name in names
+        }
+        hearing = Hearing(self._log)
+        flags = hearing.hear(record) or {}
+        counts = {name: hearing.hear(asked) for name, asked in held.items()}
+        return [
+            SourceStats(
+                name=name,
+                paused=pause_of(flags.get(of_source(name)), None),
+                held=None if (count := counts[name]) is None else count.number,
+            )
+            for name in names
+        ]
+
+    def _inquire(self, address: Address) -> _Inquiry:
+        ask, now = self._calls.ask, self._clock.now()
+        return _Inquiry(
+            queue=ask("Its queue", self._lying, address),
+            dead_letter_queue=ask("Its dead-letter queue", self._lying, address, dead_letters=True),
+            mapping=ask("Its event source mapping", self._from.mappings.state, address),
+            # What is due is visible on the queue again.
+            retrying=ask("Its retries", self._count, State.RETRYING, address, Filter(since=now)),
+            waiting=ask("What waits", self._count, State.WAITING, address, EVERYTHING),
+            dead=ask("Its dead letters", self._count, State.DEAD, address, EVERYTHING),
+        )
+
+    def _stats(
+        self,
+        queue: Queue,
+        address: Address,
+        inquiry: _Inquiry,
+        flags: Asked[Mapping[str, Flag]],
+        told: Asked[Mapping[Address, Told]],
+    ) -> ConsumerStats:
+        hearing, now = Hearing(self._log), self._clock.now()
+        lying, unburied = hearing.hear(inquiry.queue), hearing.hear(inquiry.dead_letter_queue)
+        retrying, waiting = hearing.hear(inquiry.retrying), hearing.hear(inquiry.waiting)
+        dead, state = hearing.hear(inquiry.dead), hearing.hear(inquiry.mapping)
+        flag = (hearing.hear(flags) or {}).get(of_consumer(address))
+        own = (hearing.hear(told) or {}).get(address, Told())
+        paused = pause_of(flag, state)
+        return ConsumerStats(
+            consumer=address.consumer,
+            pending=None if lying is None else lying.visible,
+            processing=_processing(lying, retrying),
+            retrying=_number(retrying),
+            delayed=None if lying is None else lying.delayed,
+            waiting=_number(waiting),
+            dead=_number(dead),
+            unburied=None if unburied is None else unburied.visible + unburied.in_flight,
+            oldest_age=own.oldest_age,
+            rates=own.rates,
+            counts_are_exact=all(count.is_exact for count in (retrying, waiting, dead) if count),
+            paused=paused,
+            warnings=(
+                *(warnings.of_pause(paused, now) if paused else ()),
+                *warnings.of_disagreement(flag, state),
+                *warnings.of_age(queue, own.oldest_age),
+            ),
+            trouble=tuple(hearing.trouble),
+        )
+
+    def _told_of(self, addresses: Sequence[Address]) -> Mapping[Address, Told]:
+        places = self._from.directory.places()
+        return self._from.metrics.of({address: places[address] for address in addresses if address in places})
+
+    def _count(self, state: State, address: Address, only: Filter) -> Count:
+        return self._from.catalogue.count(state, [address], only=only, most=MOST_COUNTED)
+
+    def _lying(self, address: Address, *, dead_letters: bool = False) -> _Lying:
+        place = place_of(self._from.directory, address)
+        with asking("SQS"):
+            answer = self._from.sqs.get_queue_attributes(
+                QueueUrl=place.dead_letter_url if dead_letters else place.url,
+                AttributeNames=[
+                    "ApproximateNumberOfMessages",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "ApproximateNumberOfMessagesDelayed",
+                ],
+            )
+        told = answer["Attributes"]
+        return _Lying(
+            visible=int(told["ApproximateNumberOfMessages"]),
+            in_flight=int(told["ApproximateNumberOfMessagesNotVisible"]),
+            delayed=int(told["ApproximateNumberOfMessagesDelayed"]),
+        )
+
+
+def _number(count: Count | None) -> int | None:
+    return None if count is None else count.number
+
+
+def _processing(lying: _Lying | None, retrying: Count | None) -> int | None:
+    """What runs: what hides until its next attempt is in flight, too."""
+    if lying is None or retrying is None:
+        return None
+    return max(lying.in_flight - retrying.number, 0)

@@ -174,6 +174,23 @@ def test_many_are_sent_and_settled_in_calls_that_every_server_takes(queue):
     assert (queue.figures().done, queue.figures().due) == (2000, 1000)
 
 
+def test_an_idle_consumer_asks_less_than_five_times_a_second(queue):
+    process = queue.process()
+    process.take()
+    before = calls(queue)
+
+    process.fetch(block=2)
+
+    assert calls(queue) - before <= 8
+
+
+def calls(queue):
+    """How many commands clients have sent; what scripts call isn't among them."""
+    told = queue.admin("INFO", "commandstats").decode().splitlines()
+    sent = [line for line in told if line.startswith(("cmdstat_eval", "cmdstat_xreadgroup"))]
+    return sum(int(line.partition("calls=")[2].split(",")[0]) for line in sent)
+
+
 # Leases
 
 

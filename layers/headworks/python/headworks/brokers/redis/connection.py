@@ -103,7 +103,7 @@ class Connection:
                 continue
             try:
                 answer = self._exchange(step)
-            except OSError as error:
+            except (OSError, hiredis.ProtocolError) as error:
                 self._hang_up(step.node)
                 lost = Lost(f"{step.node[0]}:{step.node[1]}: {str(error) or type(error).__name__}")
 

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from headworks.brokers.redis.delivered import Fetched, Finished, Received
+from headworks.brokers.redis.delivered import Fetched, Finished, Received, Waits
 from headworks.brokers.redis.keys import GROUP
 from headworks.brokers.redis.operation import Call, Pause, Refused, command
 from headworks.brokers.redis.reading import is_run, read, value
@@ -89,7 +89,13 @@ class Deliveries:
 
     def settle(self, verdicts: Iterable[Verdict]) -> Operation[frozenset[bytes]]:
         """Act on outcomes; see `Settling.settle`."""
-        return self._settling.settle(verdicts)
+        some = list(verdicts)
+        late = yield from self._settling.settle(some)
+        if waits := [each.milliseconds for each in some if type(each) is Waits]:
+            # A fetch that is about to block knows when it must be back.
+            due_at = self._now() + min(waits) / 1000
+            self._next_due_at = min(self._next_due_at or due_at, due_at)
+        return late
 
     def hand_back(self, leases: Collection[Received]) -> Operation[frozenset[bytes]]:
         """Let somebody else have what was never started; it counts as never delivered.
@@ -174,7 +180,7 @@ class Deliveries:
         self._unsure = True
         answer = yield Call(
             script=self._scripts["tend"],
-            keys=(*self._keys.places[:4], *self._keys.done, self._keys.state),
+            keys=(*self._keys.places, *self._keys.done, self._keys.state),
             arguments=[
                 *(GROUP, self._name, int(self._fifo), MOST_PROMOTED),
                 *(_milliseconds(self._lease), _milliseconds(SEARCH_EVERY), SEARCH_SIZE, int(idle)),

@@ -8,6 +8,7 @@ local function place(id, ordering_key, kind, fields, parked)
   local holder = redis.call('HGET', busy, ordering_key)
   local holds = holder == 'due ' .. id
   if kind == 'retry' and is_marked(marks, id) then
+    redis.call('HINCRBY', counts, 'done', 1)
     if holds then release(stream, busy, counts, parked, ordering_key, longest_run) end
   elseif holds or not holder then
     make_ready(stream, busy, ordering_key, fields)

@@ -8,13 +8,16 @@ local entry = redis.call('XRANGE', stream, id, id)[1]
 local members = entry and cmsgpack.unpack(field(entry[2], 'b')) or {}
 redis.call('XACK', stream, group, id)
 redis.call('XDEL', stream, id)
-local left = 0
+local left, finished = 0, 0
 for i = #members, 1, -1 do
   if not is_marked(marks, field(members[i], 'i')) then
     redis.call('LPUSH', parked, cmsgpack.pack(with_field(members[i], 'r', '1')))
     left = left + 1
+  else
+    finished = finished + 1
   end
 end
+if finished > 0 then redis.call('HINCRBY', counts, 'done', finished) end
 if left > 0 then redis.call('HINCRBY', counts, 'parked', left) end
 if redis.call('HGET', busy, ordering_key) == id then release(stream, busy, counts, parked, ordering_key, 1) end
 return left

@@ -1,7 +1,8 @@
 -- What a consumer does before it fetches: brings back what is due, what was handed back and what was lost.
--- KEYS: stream, due, held, busy, done marks (two), state.
+-- KEYS: stream, due, held, busy, counts, done marks (two), state.
 -- ARGV: group, consumer, FIFO (1 or 0), most to promote, lease, pace and size of a search, idle (1 or 0).
-local stream, due, held, busy, marks, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], { KEYS[5], KEYS[6] }, KEYS[7]
+local stream, due, held, busy, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local marks, state = { KEYS[6], KEYS[7] }, KEYS[8]
 local group, consumer, fifo, most = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 local lease, pace, size, idle = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
 local time = now()
@@ -23,7 +24,11 @@ local function promote(message_id)
     local holds = kind == 'retry' and redis.call('HGET', busy, ordering_key) == 'due ' .. message_id
     if marked or not holds then return false, ordering_key end
   end
-  if not marked then make_ready(stream, busy, ordering_key, fields) end
+  if marked then
+    redis.call('HINCRBY', counts, 'done', 1)
+  else
+    make_ready(stream, busy, ordering_key, fields)
+  end
   return true
 end
 

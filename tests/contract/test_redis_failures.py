@@ -158,6 +158,25 @@ def test_deliveries_whose_answer_was_lost_come_with_the_next_fetch(queue, newest
     assert sorted((each.message_id, each.count) for each in seen if each) == [("a", 1), ("b", 1), ("c", 1)]
 
 
+def test_what_couldnt_be_settled_is_settled_before_the_next_fetch(queue, newest_server):
+    queue.send("a", "b", "c")
+    with relayed(newest_server) as relay:
+        behind = queue.like(address=relay.address, patience=0)
+        process = behind.process()
+        a, b, c = process.take()
+        for settle, received in ((process.finish, a), (process.fail, b), (process.bury, c)):
+            relay.breaks_after = b"EVAL"
+            with pytest.raises(Unavailable):
+                settle(received)
+
+        assert process.take() == []
+
+        behind.close()
+    figures = queue.figures()
+    assert (figures.done, figures.due, figures.pending, figures.ready) == (1, 1, 0, 0)
+    assert process.deliveries.held == {}
+
+
 def test_a_half_open_connection_is_given_up_in_time(newest_server):
     with relayed(newest_server) as relay, Connection(relay.address, answers_within=0.2) as connection:
         connection.run(_ask("PING"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from headworks.brokers.redis.acceptance import Acceptance, Offer
 from headworks.brokers.redis.async_connection import AsyncConnection
 from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.conversation import PATIENCE_SECONDS
 from headworks.brokers.redis.delivered import Finished, Gone, Waits
 from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.keys import GROUP, Keys
@@ -44,20 +45,34 @@ class RedisQueue:
         window: timedelta = timedelta(hours=1),
         asyncio: bool = False,
         address: Address | None = None,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.fifo = fifo
         self.scripts = scripts
         self.keys = keys(f"q{next(_names)}")
         self.consumers = tuple(consumers)
         self._server = server
-        self._connection = (BlockingAsyncConnection if asyncio else Connection)(address or server.address)
+        self._connection = (BlockingAsyncConnection if asyncio else Connection)(
+            address or server.address, patience=patience
+        )
         self._administrator = Connection(server.administrator)
         self.acceptance = Acceptance(self.keys, consumers, window=window, fifo=fifo, scripts=scripts)
 
-    def like(self, *, server: Server | None = None, address: Address | None = None) -> RedisQueue:
+    def like(
+        self,
+        *,
+        server: Server | None = None,
+        address: Address | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> RedisQueue:
         """The same queue, seen by somebody else: over another address, or on the server that came after."""
         other = RedisQueue(
-            server or self._server, self.scripts, consumers=self.consumers, fifo=self.fifo, address=address
+            server or self._server,
+            self.scripts,
+            consumers=self.consumers,
+            fifo=self.fifo,
+            address=address,
+            patience=patience,
         )
         other.keys = self.keys
         return other
@@ -135,9 +150,9 @@ class RedisQueue:
 class BlockingAsyncConnection:
     """A connection of asyncio for those who wait for each operation."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, patience: float) -> None:
         self._runner = Runner()
-        self._connection = AsyncConnection(address)
+        self._connection = AsyncConnection(address, patience=patience)
 
     def run(self, operation: Operation):
         return self._runner.run(self._connection.run(operation))

@@ -116,6 +116,8 @@ class Deliveries:
         return bool(gone)
 
     def _fetch_once(self, most: int, until: float, *, idle: bool) -> Operation[Fetched]:
+        if self._settling.is_behind:
+            yield from self.settle(())
         if self._unsure:
             yield from self._recover()
         suspects = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +13,7 @@ from headworks.brokers.redis.operation import MOST_ARGUMENTS, Call
 from headworks.chunks import chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from headworks.brokers.redis.delivered import Received, Verdict
     from headworks.brokers.redis.keys import ConsumerKeys
@@ -35,6 +36,9 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
     parked: str | None = None
 
 
+_Batch = tuple[Sequence[bytes], Sequence[_Record]]
+
+
 class Settling:
     """Outcomes on their way to Redis.  `held` are the leases of this process; what is settled leaves it."""
 
@@ -49,11 +53,19 @@ class Settling:
         self._first_arguments = (GROUP, name, MARKS_LAST_MILLISECONDS, LONGEST_RUN)
         # What is known so far of runs that aren't over, from their first member on.
         self._runs: dict[bytes, list[Verdict]] = {}
+        # What the server couldn't be told, or didn't answer.
+        self._behind: list[_Batch] = []
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something couldn't be told: the next call of `settle` does, whatever it is about."""
+        return bool(self._behind)
 
     def settle(self, verdicts: Iterable[Verdict]) -> Operation[frozenset[bytes]]:
         """Act on outcomes; the entries whose leases were lost, of which only effects that happened are kept.
 
-        The members of a run come in their order, together or one after the other.
+        The members of a run come in their order, together or one after the other.  When the
+        server can't be told this raises, and what is left is told by the next call.
         """
         plain: list[bytes] = []
         records: list[_Record] = []
@@ -143,21 +155,35 @@ class Settling:
         return received.ordering_key, self._keys.parked(received.ordering_key)
 
     def _send(self, plain: Sequence[bytes], records: Sequence[_Record]) -> Operation[frozenset[bytes]]:
+        """Tell it, after what couldn't be told before."""
+        batches = [*self._behind, *_batches(plain, records)]
+        self._behind = []
         late: set[bytes] = set()
-        for some_plain, some_records in _calls(plain, records):
-            arguments = [each for record in some_records for each in record.arguments]
-            parked = [record.parked for record in some_records if record.parked is not None]
-            call = Call(
-                script=self._scripts["settle"],
-                keys=(*self._keys.places, *self._keys.done, self._keys.dead, *parked),
-                arguments=[*self._first_arguments, len(some_plain), *some_plain, *arguments],
-            )
-            late.update((yield call))
-            for entry in some_plain:
-                self._held.pop(entry, None)
-            for record in some_records:
-                self._held.pop(record.entry, None)
+        try:
+            while batches:
+                late.update((yield self._call(*batches[0])))
+                some_plain, some_records = batches.pop(0)
+                for entry in (*some_plain, *(each.entry for each in some_records)):
+                    self._held.pop(entry, None)
+        finally:
+            # What isn't answered is told again: a second time it is late, and changes nothing.
+            self._behind = batches + self._behind
         return frozenset(late)
+
+    def _call(self, plain: Sequence[bytes], records: Sequence[_Record]) -> Call:
+        return Call(
+            script=self._scripts["settle"],
+            keys=[
+                *(*self._keys.places, *self._keys.done, self._keys.dead),
+                *(record.parked for record in records if record.parked is not None),
+            ],
+            arguments=[
+                *self._first_arguments,
+                len(plain),
+                *plain,
+                *(each for record in records for each in record.arguments),
+            ],
+        )
 
 
 def _wait(verdict: Waits) -> tuple[Argument, ...]:
@@ -165,9 +191,7 @@ def _wait(verdict: Waits) -> tuple[Argument, ...]:
     return (counter, verdict.milliseconds, verdict.past.encoded())
 
 
-def _calls(
-    plain: Sequence[bytes], records: Sequence[_Record]
-) -> Iterator[tuple[Sequence[bytes], list[_Record]]]:
+def _batches(plain: Sequence[bytes], records: Sequence[_Record]) -> Iterator[_Batch]:
     """Cut to what one call takes; the first has both kinds, so that most batches are one call."""
     batches = list(chunks(plain, MOST_PLAIN)) or [[]]
     yield from ((some, []) for some in batches[:-1])

@@ -53,7 +53,7 @@ class Worker:
         for received in deliveries:
             if received.ordering_key in waiting:
                 continue
-            if time.monotonic() >= received.deadline or received.entry not in self._deliveries.held:
+            if not self._deliveries.may_start(received):
                 continue
             self._tell("run", received)
             fails = self._random.random() < FAILS

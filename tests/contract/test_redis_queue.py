@@ -276,6 +276,49 @@ def test_work_that_was_finished_while_somebody_else_let_it_wait_isnt_run_again(q
     assert queue.figures().due == 0
 
 
+def test_a_delivery_isnt_started_after_its_lease_by_the_processs_own_clock(queue):
+    queue.send("a")
+    process = queue.process(lease=10)
+    time = [0.0]
+    process.deliveries._now = lambda: time[0]
+    [received] = process.take()
+
+    time[0] = 8.9
+    assert process.deliveries.may_start(received)
+    time[0] = 9.1
+    assert not process.deliveries.may_start(received)
+
+    process.extend()
+    assert process.deliveries.may_start(received)
+
+
+def test_a_delivery_that_is_known_to_be_lost_isnt_started(queue):
+    queue.send("a")
+    one, two = queue.process("one"), queue.process("two")
+    [received] = one.take()
+    queue.let_leases_run_out()
+    two.take()
+
+    one.extend()
+
+    assert not one.deliveries.may_start(received)
+
+
+def test_an_old_lease_that_is_settled_late_keeps_the_new_one_alive(queue):
+    queue.send("a")
+    one, two = queue.process("one"), queue.process("two")
+    [old] = one.take()
+    queue.let_leases_run_out()
+    two.take()
+    one.extend()
+    queue.let_leases_run_out()
+    [new] = one.take()
+
+    one.fail(old)
+
+    assert one.deliveries.held == {new.entry: 3}
+
+
 def test_what_was_handed_back_is_as_good_as_new_and_comes_at_once(queue):
     queue.send("a", "b", "c")
     one, two = queue.process("one"), queue.process("two")

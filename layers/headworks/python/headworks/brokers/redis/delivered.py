@@ -19,7 +19,7 @@ INNOCENT_DELIVERIES = 2
 class Received(msgspec.Struct, frozen=True, gc=False):
     """One delivery: a lease of (entry, consumer, count), and the message.
 
-    It isn't started after `deadline`, by the process's own monotonic clock.  Of a run, the
+    It isn't started after `deadline`, by the process's own monotonic clock, unless it was kept alive.  Of a run, the
     messages share the entry: `position` is a member's place in it, `run` their number.
     """
 

@@ -65,6 +65,8 @@ class Deliveries:
         # Whether a fetch made room without bringing anything: the next thing is there now.
         self._look_again = False
         self.held: dict[bytes, int] = {}
+        # Until when leases may be started that were kept alive the last time.
+        self._renewed: dict[bytes, float] = {}
         self._settling = Settling(keys, name, self.held, fifo=fifo, scripts=self._scripts)
 
     def fetch(self, most: int, *, block: float = 0, idle: bool = False) -> Operation[Fetched]:
@@ -83,9 +85,20 @@ class Deliveries:
                 yield Pause(min(LONGEST_BLOCK_SECONDS, max(until - self._now(), 0)))
 
     def extend(self, leases: Collection[Received] | None = None) -> Operation[frozenset[bytes]]:
-        """Keep leases alive, all that are held or these; the entries that are somebody else's by now."""
+        """Keep leases alive, all that are held or these; the entries that are somebody else's by now.
+
+        From another thread, too, over a connection of its own.
+        """
         some = dict(self.held) if leases is None else {each.entry: each.count for each in leases}
-        return self._on_leases("extend", (self._keys.stream,), some)
+        deadline = self._deadline()
+        late = yield from self._on_leases("extend", (self._keys.stream,), some)
+        self._renewed = dict.fromkeys(some.keys() - late, deadline)
+        return late
+
+    def may_start(self, received: Received) -> bool:
+        """Whether a delivery is this process's own still, as far as it can know: ask right before it is started."""
+        deadline = self._renewed.get(received.entry, received.deadline)
+        return self._now() < deadline and self.held.get(received.entry) == received.count
 
     def settle(self, verdicts: Iterable[Verdict]) -> Operation[frozenset[bytes]]:
         """Act on outcomes; see `Settling.settle`."""
@@ -293,7 +306,9 @@ class Deliveries:
                 (yield self._call(script, keys, GROUP, self._name, *(part for each in some for part in each)))
             )
         for entry in late:
-            self.held.pop(entry, None)
+            # A later lease of the same entry may be held by now.
+            if self.held.get(entry) == leases[entry]:
+                del self.held[entry]
         return frozenset(late)
 
     def _deadline(self) -> float:

@@ -32,6 +32,7 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
     """One outcome as the script reads it, and the parked list that it may need."""
 
     entry: bytes
+    count: int
     arguments: tuple[Argument, ...]
     parked: str | None = None
 
@@ -136,7 +137,7 @@ class Settling:
             case Gone(letter=letter):
                 kind, rest = "dead", (letter,)
         head = (kind, received.entry, received.count, received.message_id, ordering_key)
-        return _Record(received.entry, (*head, *rest), parked)
+        return _Record(received.entry, received.count, (*head, *rest), parked)
 
     def _run_record(self, received: Received, so_far: Sequence[Verdict]) -> _Record:
         ordering_key, parked = self._order(received)
@@ -147,7 +148,7 @@ class Settling:
             # A dead one without a letter is in another ledger: there is nothing to write here.
             arguments += (each.received.message_id, (each.letter or "-") if isinstance(each, Gone) else "")
         arguments += _wait(last) if isinstance(last, Waits) else ("", 0, "")
-        return _Record(received.entry, tuple(arguments), parked)
+        return _Record(received.entry, received.count, tuple(arguments), parked)
 
     def _order(self, received: Received) -> tuple[str, str | None]:
         if not self._fifo or received.ordering_key is None:
@@ -163,12 +164,19 @@ class Settling:
             while batches:
                 late.update((yield self._call(*batches[0])))
                 some_plain, some_records = batches.pop(0)
-                for entry in (*some_plain, *(each.entry for each in some_records)):
-                    self._held.pop(entry, None)
+                for entry in some_plain:
+                    self._let_go(entry, 1)
+                for record in some_records:
+                    self._let_go(record.entry, record.count)
         finally:
             # What isn't answered is told again: a second time it is late, and changes nothing.
             self._behind = batches + self._behind
         return frozenset(late)
+
+    def _let_go(self, entry: bytes, count: int) -> None:
+        # A later lease of the same entry stays: what was settled then was an earlier one.
+        if self._held.get(entry) == count:
+            del self._held[entry]
 
     def _call(self, plain: Sequence[bytes], records: Sequence[_Record]) -> Call:
         return Call(

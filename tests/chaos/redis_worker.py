@@ -13,6 +13,7 @@ import random
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from headworks.brokers.redis.address import Address
@@ -49,20 +50,27 @@ class Worker:
                 continue
 
     def _handle(self, deliveries) -> None:
-        waiting = set()
+        blocked: set[str] = set()
+        too_late = []
         for received in deliveries:
-            if received.ordering_key in waiting:
+            if received.ordering_key in blocked:
                 continue
             if not self._deliveries.may_start(received):
+                too_late.append(received)
                 continue
             self._tell("run", received)
             fails = self._random.random() < FAILS
             self._tell("fails" if fails else "effect", received)
             if fails:
-                waiting.add(received.ordering_key)
-            self._connection.run(
-                self._deliveries.settle([_failed(received) if fails else Finished(received)])
-            )
+                blocked.add(received.ordering_key)
+            self._settle(_failed(received) if fails else Finished(received))
+        if too_late:
+            self._connection.run(self._deliveries.hand_back(too_late))
+
+    def _settle(self, verdict) -> None:
+        # What can't be told now is told later: the rest of the batch is ours all the same.
+        with suppress(Unavailable):
+            self._connection.run(self._deliveries.settle([verdict]))
 
     def _tell(self, what: str, received) -> None:
         line = f"{what} {received.message_id} {received.crashes} {os.getpid()}\n"

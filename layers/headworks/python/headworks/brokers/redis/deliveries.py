@@ -39,7 +39,8 @@ class Deliveries:
     """What one process takes of a consumer's stream, under a name that nobody else has.
 
     `lease` is how long a delivery is its own without being extended.  A lease is held until
-    it is settled, handed back or found lost: `held` are those to keep alive.
+    it is settled, handed back or found lost: `held` are those to keep alive, and one that is
+    forgotten is kept alive for as long as the process lives.  One fetch at a time.
     """
 
     def __init__(

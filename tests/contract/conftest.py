@@ -8,7 +8,7 @@ from tests.support.guarded_scripts import guarded_scripts
 from tests.support.redis_queue import RedisQueue
 from tests.support.valkey import NotThere, running
 
-KINDS = ("valkey-9", "valkey-8", "redis-7", "valkey-9 cluster with TLS")
+KINDS = ("valkey-9", "valkey-8", "redis-7", "valkey-9 cluster with TLS", "redis-7 cluster with TLS")
 CONNECTIONS = ("blocking", "asyncio")
 
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import ssl
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from headworks.brokers.redis.operation import command
 from headworks.errors import Unavailable
 from infra.local.process import kept, tail
 from tests.support.patience import until
-from tests.support.tls import certificate, tls_in_front
+from tests.support.tls import OwnCertificate, certificate, tls_in_front
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +78,8 @@ def redis_7() -> list[str]:
     return [found]
 
 
+# PyPI's servers are built without it.
+WITH_TLS = ("redis-7",)
 SERVERS = {"valkey-9": valkey_9, "valkey-8": valkey_8, "redis-7": redis_7}
 
 
@@ -96,21 +98,30 @@ def running(
             yield server
         return
     tls_port = free_port()
+    own = certificate(directory)
     announced = ("--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", str(tls_port))
-    with _started(
-        SERVERS[kind](), (*base, "--cluster-enabled", "yes", *announced), port, directory
-    ) as server:
-        with Connection(server.administrator) as connection:
-            connection.run(_ask("CLUSTER", "ADDSLOTSRANGE", 0, 16383))
-        own = certificate(directory)
+    clustering = ("--cluster-enabled", "yes", *announced)
+    speaks_tls = kind in WITH_TLS
+    if speaks_tls:
+        clustering = ("--cluster-enabled", "yes", *_tls_options(own, tls_port))
+    with _started(SERVERS[kind](), (*base, *clustering), port, directory) as server:
+        ask(server.administrator, "CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         trusted = ssl.create_default_context(cafile=str(own.certificate))
-        with tls_in_front(own, listen=tls_port, forward=port):
+        with nullcontext() if speaks_tls else tls_in_front(own, listen=tls_port, forward=port):
             until(lambda: _is_up(server.administrator), what="the cluster has its slots")
             yield Server(
                 address=_as_user("127.0.0.1", tls_port, tls=trusted),
                 administrator=server.administrator,
                 directory=directory,
             )
+
+
+def _tls_options(own: OwnCertificate, port: int) -> tuple[str, ...]:
+    return (
+        *("--tls-port", str(port), "--tls-cluster", "yes", "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(own.certificate), "--tls-key-file", str(own.key)),
+        *("--tls-ca-cert-file", str(own.certificate)),
+    )
 
 
 @contextmanager

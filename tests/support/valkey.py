@@ -100,10 +100,12 @@ def running(
     tls_port = free_port()
     own = certificate(directory)
     announced = ("--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", str(tls_port))
-    clustering = ("--cluster-enabled", "yes", *announced)
+    # Else it is the port and ten thousand, which may be none.
+    enabled = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    clustering = (*enabled, *announced)
     speaks_tls = kind in WITH_TLS
     if speaks_tls:
-        clustering = ("--cluster-enabled", "yes", *_tls_options(own, tls_port))
+        clustering = (*enabled, *_tls_options(own, tls_port))
     with _started(SERVERS[kind](), (*base, *clustering), port, directory) as server:
         ask(server.administrator, "CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         trusted = ssl.create_default_context(cafile=str(own.certificate))

@@ -59,8 +59,9 @@ chaos: setup ## Kill processes at every named point, and close the books (minute
 	$(VENV)/bin/pytest tests/chaos -m "not e2e" -n auto --rounds 100 --seeds 500
 	$(VENV)/bin/pytest tests/chaos -m e2e -n 4 --maxschedchunk 1
 
-bench: setup ## Measure a consumer beside plain Powertools (half a minute; fails if the goals are missed)
+bench: setup ## Measure a consumer beside plain Powertools, and long lists (a minute; fails if the goals are missed)
 	$(VENV)/bin/python -m tests.benchmarks.consumer_cost
+	$(VENV)/bin/python -m tests.benchmarks.long_lists
 
 mutants: setup ## Plant known bugs in a copy of the library: tests must notice each
 	$(VENV)/bin/python -m tests.mutants

@@ -172,4 +172,4 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise bad_request(f"dataBase64 {excerpt(text)} isn't base64: {error}.") from error
+        raise bad_request(f"dataBase64 isn't base64: {error}.") from error

@@ -32,7 +32,7 @@ class Troubles:
         """The answer to a request that ended in an error."""
         problem = to_problem(error)
         ours = problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        cause = problem.__cause__ or error if ours else problem
+        cause = problem.__cause__ or error if ours else _fit_for_a_log(error)
         self.log(Action.REFUSED, error=cause, status=int(problem.status), **_asked_for(event))
         return problem.to_response().to_event()
 
@@ -49,7 +49,7 @@ def to_problem(error: Exception) -> Problem:
         case Problem():
             return error
         case RequestValidationError():
-            return bad_request(" ".join(_sentence(each) for each in error.errors()[:3]))
+            return _broken_rules(error, quoted=True)
         case InvalidCursor():
             return bad_request(f"{error}.")
         case ReplayConflict():
@@ -59,12 +59,23 @@ def to_problem(error: Exception) -> Problem:
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here.")
 
 
-def _sentence(found: Mapping[str, Any]) -> str:
-    """One broken rule: where, what stood there, and the rule."""
+def _fit_for_a_log(error: Exception) -> Exception:
+    """The error without what stood in a body or a query string."""
+    return (
+        _broken_rules(error, quoted=False) if isinstance(error, RequestValidationError) else to_problem(error)
+    )
+
+
+def _broken_rules(error: RequestValidationError, *, quoted: bool) -> Problem:
+    return bad_request(" ".join(_sentence(each, quoted=quoted) for each in error.errors()[:3]))
+
+
+def _sentence(found: Mapping[str, Any], *, quoted: bool) -> str:
+    """One broken rule: where, what stood there (where it may be `quoted`), and the rule."""
     place, *path = [str(part) for part in found["loc"]]
     rule = str(found["msg"]).removeprefix("Value error, ")
     value = found.get("input")
-    stood = f" {excerpt(value)}" if isinstance(value, _SCALARS) else ""
+    stood = f" {excerpt(value)}" if quoted and isinstance(value, _SCALARS) else ""
     # A query string is read as one object, whose name is nobody's business.
     path = path[1:] if path[:1] == [place] else path
     where = f"{'.'.join(path)} in the {place}" if path else f"The {place}"

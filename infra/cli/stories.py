@@ -8,7 +8,7 @@ from rich.text import Text
 
 from headworks.ledger.layout import LONGEST_STACK
 from infra.cli.payloads import shown_message
-from infra.cli.text import indented, labelled, local_time, plain
+from infra.cli.text import due_time, indented, labelled, local_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ def _facts(item: FullItem) -> Iterator[tuple[str, str | None]]:
         ({"dead": "died", "replaying": "died", "running": "started"}.get(item.state, "due"), item.at),
         ("lease ends", item.lease_ends),
     ):
-        yield label, local_time(time) if time else None
+        yield label, due_time(time) if time else None
     for each in item.replayed:
         why = "".join((" again" if each.again else "", f": {each.reason}" if each.reason else ""))
         yield "replayed", f"{local_time(each.at)} by {each.by}{why} ({each.replay})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.text import INDENT, indented, local_time, plain
+from infra.cli.text import INDENT, due_time, indented, local_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ def _standing(item: Item) -> Text:
 
 
 def _when(item: Item) -> Text:
-    return Text(local_time(item.at) if item.at else "", style="dim")
+    return Text(due_time(item.at) if item.at else "", style="dim")
 
 
 def _consumer(item: Item) -> Text:

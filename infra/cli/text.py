@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from headworks.queue import KEPT_BACK
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -47,6 +49,11 @@ def labelled(console: Console, label: str, value: Text, *, width: int) -> None:
 def local_time(time: datetime) -> str:
     """A time as the person at the terminal reads it."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def due_time(time: datetime) -> str:
+    """A time as `local_time` tells it; what a paused source sent is due when nobody waits for it, and says so."""
+    return "kept back" if time > datetime.now(UTC) + KEPT_BACK / 2 else local_time(time)
 
 
 def read_time(text: str, now: datetime) -> datetime:

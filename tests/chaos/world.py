@@ -17,14 +17,10 @@ from headworks.brokers.sqs import SqsBroker
 from headworks.burying import Undertaker
 from headworks.consumer import Consumer
 from headworks.errors import Reject, Retry, Unavailable
-from headworks.ledger.catalogue import Address
 from headworks.ledger.ledger import State
 from headworks.ledger.memory import MemoryLedger
-from headworks.ledger.memory_catalogue import MemoryCatalogue
-from headworks.ledger.memory_dead_letters import MemoryDeadLetters
 from headworks.message import encode, new_message
 from headworks.operations.replay_store import MemoryReplayStore
-from headworks.operations.replaying import ReplayParts, StoredReplays
 from headworks.operations.replays import ReplayRequest, Selection
 from headworks.payload import encode_payload
 from headworks.producer import Accepted as Answer
@@ -42,15 +38,14 @@ from tests.chaos.dying import (
     BuryingBroker,
     BuryingLedger,
     DyingBroker,
-    DyingDeadLetters,
     DyingDeduplication,
     DyingLedger,
     DyingLog,
-    DyingReplayStore,
     Fate,
     Process,
 )
 from tests.chaos.points import Point, Way
+from tests.chaos.replaying import replays_of
 from tests.support.declarations import SECOND, a_queue
 from wake_waiting.rounds import Rounds
 
@@ -292,7 +287,7 @@ class World:
 
     def _consumer(self, process: Process) -> Handler:
         parts = ConsumerParts(
-            broker=DyingBroker(process, self._sqs(process)),
+            broker=DyingBroker(process, self.sqs_of(process)),
             ledger=DyingLedger(process, self.ledger),
             log=DyingLog(process),
             counts=lambda *_: None,
@@ -356,15 +351,15 @@ class World:
             queue=self.declaration,
             consumer=self.declaration.consumers[0],
             ledger=DyingLedger(process, self.ledger),
-            broker=DyingBroker(process, self._sqs(process)),
+            broker=DyingBroker(process, self.sqs_of(process)),
             claim_check=None,
             clock=process.environment.clock,
             log=DyingLog(process),
         )
-        return Rounds([waker], replays=self._replays(process), log=DyingLog(process)).go
+        return Rounds([waker], replays=replays_of(self, process), log=DyingLog(process)).go
 
     def _administer(self, process: Process) -> Handler:
-        replays = self._replays(process)
+        replays = replays_of(self, process)
 
         def handler(event: dict[str, Any], context: Any) -> None:
             replays.start(event["request"])
@@ -374,25 +369,6 @@ class World:
             )
 
         return handler
-
-    def _replays(self, process: Process) -> StoredReplays:
-        queue = self.declaration
-        address = Address(queue.name, queue.consumers[0])
-        return StoredReplays(
-            ReplayParts(
-                topology=Topology(queues=(queue,)),
-                catalogue=MemoryCatalogue({address: self.ledger}, process.environment.clock),
-                dead_letters=lambda _: DyingDeadLetters(
-                    process, MemoryDeadLetters(self.ledger, process.environment.clock)
-                ),
-                broker=lambda _: DyingBroker(process, self._sqs(process)),
-                claim_check=lambda _: None,
-                store=DyingReplayStore(process, self.replay_store),
-                clock=process.environment.clock,
-                log=DyingLog(process),
-                pause=lambda seconds: process.environment.clock.advance(timedelta(seconds=seconds)),
-            )
-        )
 
     def _undertaker(self, process: Process) -> Handler:
         queue, url = self.declaration, self.queue.dead_letter_queue.url
@@ -405,7 +381,7 @@ class World:
             clock=process.environment.clock,
             log=log,
         )
-        broker = BuryingBroker(process, self._sqs(process, url=url))
+        broker = BuryingBroker(process, self.sqs_of(process, url=url))
         graveyard = Graveyard(undertaker=undertaker, broker=broker, counts=lambda *_: None)
         return Burial(
             topology=Topology(queues=(queue,)),
@@ -418,7 +394,7 @@ class World:
     def _producer(self, process: Process) -> Handler:
         producer = Producer(
             self.declaration,
-            DyingBroker(process, self._sqs(process)),
+            DyingBroker(process, self.sqs_of(process)),
             log=DyingLog(process),
             deduplication=DyingDeduplication(process, self.memory),
             ledgers=[DyingLedger(process, self.ledger)],
@@ -426,7 +402,8 @@ class World:
         )
         return lambda event, _: producer.send_batch(event["outgoings"], delay=event["delay"])
 
-    def _sqs(self, process: Process, *, url: str | None = None) -> SqsBroker:
+    def sqs_of(self, process: Process, *, url: str | None = None) -> SqsBroker:
+        """A process's way to SQS."""
         client = process.environment.client
         client.meta.events.register("provide-client-params.sqs.*", self._reach_sqs)
         return SqsBroker(

@@ -1,137 +1,24 @@
-"""The contract of dead letters that are put back, edited and taken away, for every store."""
+"""The contract of dead letters that are put back, for every store."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from headworks.errors import Unavailable
-from headworks.ledger.catalogue import Address
-from headworks.ledger.dead_letters import Claim, Putting, Refusal, Taken
-from headworks.ledger.dynamodb import DynamoDBLedger
-from headworks.ledger.dynamodb_catalogue import DynamoDBCatalogue
-from headworks.ledger.dynamodb_dead_letters import DynamoDBDeadLetters
-from headworks.ledger.ledger import Closed, Entry, Failure, Lease, Letter, State, Suspect
+from headworks.ledger.dead_letters import Claim, Refusal
+from headworks.ledger.ledger import Closed, Lease, State, Suspect
 from headworks.ledger.memory import MemoryLedger
-from headworks.ledger.memory_catalogue import MemoryCatalogue
 from headworks.ledger.memory_dead_letters import MemoryDeadLetters
 from headworks.outcome import Reason
-from headworks.testing.clock import NEW_YEAR
-from tests.conftest import LEDGER_TABLE
-from tests.support.declarations import SECOND, a_queue
-from tests.support.partiql import read_partiql
-
-MINUTE = timedelta(minutes=1)
-LASTS = 2 * MINUTE
-LETTER = Letter(body='{"n": 1}', sent_at=NEW_YEAR, ordering_key="ada")
-OTHER = Letter(body='{"n": 2}', sent_at=NEW_YEAR, ordering_key="ada")
-FULFIL = Address("orders", "fulfil_order")
+from tests.support.dead_letters import LASTS, LETTER, MINUTE, OTHER, STORES, entry, failure, stand_on
+from tests.support.declarations import SECOND
 
 
-@dataclass(kw_only=True)
-class Stand:
-    """One consumer's ledger, its dead letters and the catalogue of both."""
-
-    ledger: Any
-    dead_letters: Any
-    catalogue: Any
-    clock: Any
-
-    def lease(self, key="k", *, lasts=MINUTE):
-        [answer] = self.ledger.lease([entry(key)], lasts=lasts)
-        return answer
-
-    def bury(self, key="k", *, attempts=1, letter=LETTER):
-        """Have a message die in its so-many-th attempt; a second passes after it."""
-        for _ in range(attempts - 1):
-            lease = self.lease(key)
-            self.ledger.retry(lease, failure(lease.attempt), due=self.clock.now())
-        self.die(self.lease(key), letter)
-
-    def die(self, lease, letter=LETTER):
-        told = failure(lease.attempt)
-        state = self.ledger.bury(lease.entry, letter, reason=Reason.EXHAUSTED, failure=told, holder=lease)
-        assert state is State.DEAD
-        self.clock.advance(SECOND)
-
-    def bury_unrun(self, key="k", *, letter=LETTER):
-        """Have it given up by somebody who never had a lease; a second passes after it."""
-        state = self.ledger.bury(entry(key), letter, reason=Reason.EXPIRED, failure=None)
-        self.clock.advance(SECOND)
-        return state
-
-    def complete(self, key="k"):
-        assert self.ledger.complete([self.lease(key)]) == [True]
-        self.clock.advance(SECOND)
-
-    def claim(self, *keys, lasts=LASTS, **fields):
-        return self.dead_letters.claim(keys or ["k"], self.putting(**fields), lasts=lasts)
-
-    def claim_one(self, key="k", **fields):
-        [claim] = self.claim(key, **fields)
-        assert isinstance(claim, Claim), claim
-        return claim
-
-    def put_back(self, key="k", **fields):
-        claim = self.claim_one(key, **fields)
-        self.dead_letters.sent([claim])
-        return claim
-
-    def putting(self, replay="rpl_1", **fields):
-        now = self.clock.now()
-        return Putting(**{"replay": replay, "by": "ops", "at": now, "died_before": now, **fields})
-
-    def story(self, key="k"):
-        [story] = self.catalogue.find(key, [FULFIL])
-        return story
-
-    def state(self, key="k"):
-        return self.story(key).listed.state
-
-    def listed(self, state):
-        return [each.entry.key for each in self.catalogue.page(state, [FULFIL], limit=100).items]
-
-
-@pytest.fixture(params=["memory", "moto", pytest.param("emulator", marks=pytest.mark.e2e)])
+@pytest.fixture(params=STORES)
 def stand(request, clock):
-    if request.param == "memory":
-        ledger = MemoryLedger(clock)
-        return Stand(
-            ledger=ledger,
-            dead_letters=MemoryDeadLetters(ledger, clock),
-            catalogue=MemoryCatalogue({FULFIL: ledger}, clock),
-            clock=clock,
-        )
-    client, table = _store(request)
-    return Stand(
-        ledger=DynamoDBLedger(a_queue(), FULFIL.consumer, client, table=table, clock=clock),
-        dead_letters=DynamoDBDeadLetters(a_queue(), FULFIL.consumer, client, table=table, clock=clock),
-        catalogue=DynamoDBCatalogue(client, table=table, clock=clock),
-        clock=clock,
-    )
-
-
-def _store(request):
-    if request.param == "emulator":
-        return request.getfixturevalue("emulator_clients")("dynamodb"), request.getfixturevalue(
-            "ledger_table"
-        )
-    aws = request.getfixturevalue("aws")
-    aws("dynamodb").create_table(TableName="ledger", **LEDGER_TABLE)
-    client = aws("dynamodb")
-    read_partiql(client, through=aws("dynamodb"))
-    return client, "ledger"
-
-
-def entry(key="k", **fields):
-    return Entry(**{"key": key, "message_id": f"msg_{key}", "type": "t", "source": "s", **fields})
-
-
-def failure(attempt=1):
-    return Failure(attempt=attempt, at=NEW_YEAR, error_type="ValueError", error="no")
+    return stand_on(request, clock)
 
 
 def test_what_is_claimed_is_its_letter_and_its_place_in_line(stand):
@@ -457,100 +344,6 @@ def test_what_died_again_keeps_its_new_letter(stand):
 
     stand.clock.advance(timedelta(days=1000))
     assert stand.claim_one(replay="rpl_2").letter == OTHER
-
-
-def test_an_edited_message_is_what_is_sent_and_the_first_one_is_kept_beside_it(stand):
-    stand.bury()
-
-    assert stand.dead_letters.edit("k", OTHER, by="ada") is State.DEAD
-    assert stand.dead_letters.edit("k", replace(OTHER, body="{}"), by="bob") is State.DEAD
-
-    story = stand.story()
-    assert (story.letter.body, story.original, story.edited.by) == ("{}", LETTER, "bob")
-    assert stand.put_back().letter.body == "{}"
-    assert isinstance(stand.lease(), Lease)
-
-
-def test_a_claim_with_the_letter_as_it_was_before_an_edit_comes_too_late(stand):
-    stand.bury()
-    late = stand.claim_one(lasts=SECOND)
-    stand.clock.advance(2 * SECOND)
-
-    assert stand.dead_letters.edit("k", OTHER, by="ada") is State.DEAD
-
-    stand.dead_letters.sent([late])
-    assert stand.state() is State.DEAD
-    assert isinstance(stand.lease(), Closed)
-    assert stand.claim_one().letter == OTHER
-
-
-def test_a_late_copy_does_not_undo_an_edit(stand):
-    stand.bury()
-    stand.dead_letters.edit("k", OTHER, by="ada")
-
-    stand.bury_unrun(letter=LETTER)
-
-    assert stand.claim_one().letter == OTHER
-
-
-def test_what_was_edited_and_died_again_is_kept_as_it_died(stand):
-    stand.bury()
-    stand.dead_letters.edit("k", OTHER, by="ada")
-    stand.put_back()
-    last = replace(OTHER, sent_at=NEW_YEAR + MINUTE)
-
-    stand.bury(letter=last)
-
-    assert (stand.story().letter, stand.story().original) == (last, LETTER)
-
-
-def test_only_a_dead_letter_that_nobody_puts_back_can_be_edited(stand):
-    stand.lease("running")
-    stand.complete("completed")
-    stand.bury("claimed")
-    stand.claim_one("claimed")
-
-    states = [
-        stand.dead_letters.edit(key, OTHER, by="ada") for key in ("running", "completed", "claimed", "x")
-    ]
-
-    assert states == [State.RUNNING, State.COMPLETED, State.REPLAYING, None]
-    assert stand.story("claimed").letter == LETTER
-
-
-def test_what_is_taken_away_is_gone(stand):
-    stand.bury()
-    stand.dead_letters.edit("k", OTHER, by="ada")
-
-    assert stand.dead_letters.take_away("k") == Taken(entry=entry(), was=State.DEAD)
-
-    assert stand.catalogue.find("k", [FULFIL]) == []
-    assert stand.ledger.letter(entry()) is None
-    assert stand.dead_letters.take_away("k") is None
-    assert stand.lease().attempt == 1
-
-
-def test_what_waits_can_be_taken_away_until_it_is_on_its_way(stand):
-    stand.ledger.hold(entry("far"), LETTER, due=stand.clock.now() + 60 * MINUTE)
-    stand.ledger.hold(entry("near"), LETTER, due=stand.clock.now() + MINUTE)
-
-    far, near = stand.dead_letters.take_away("far"), stand.dead_letters.take_away("near")
-
-    assert (far, near) == (Taken(entry=entry("far"), was=State.WAITING), State.WAITING)
-    assert stand.listed(State.WAITING) == ["near"]
-
-
-def test_only_what_is_dead_or_waits_can_be_taken_away(stand):
-    stand.lease("running")
-    stand.complete("completed")
-    stand.bury("claimed")
-    stand.claim_one("claimed")
-
-    states = [stand.dead_letters.take_away(key) for key in ("running", "completed", "claimed")]
-
-    assert states == [State.RUNNING, State.COMPLETED, State.REPLAYING]
-    stand.clock.advance(LASTS)
-    assert stand.dead_letters.take_away("claimed") == Taken(entry=entry("claimed"), was=State.DEAD)
 
 
 def test_a_store_that_does_not_answer_is_no_refusal(clock):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -35,6 +36,11 @@ DELIVER = Address(WEBHOOKS.name, "deliver_webhook")
 CONFIRM = Address(PAYMENTS.name, "confirm_payment")
 FULFIL = Address(ORDERS.name, "fulfil_order")
 MOST_READS = 3
+MEMORY_TABLE = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
 
 
 class Memory:
@@ -61,31 +67,36 @@ class Memory:
 class DynamoDB:
     """Everything in DynamoDB's tables; `reads` counts the calls of whoever finds."""
 
-    def __init__(self, clock, aws):
+    def __init__(self, clock, clients, *, on_moto):
         self.clock, self.reads = clock, Counter()
-        self._client = aws("dynamodb")
-        read_partiql(self._client, through=aws("dynamodb"))
-        self._client.create_table(TableName="ledger", **LEDGER_TABLE)
+        self._client = clients("dynamodb")
+        if on_moto:
+            read_partiql(self._client, through=clients("dynamodb"))
+        self._ledger, self._memory = f"ledger-{uuid4().hex}", f"memory-{uuid4().hex}"
+        self._client.create_table(TableName=self._ledger, **LEDGER_TABLE)
+        self._client.create_table(TableName=self._memory, **MEMORY_TABLE)
         self.ledgers = {
             Address(queue.name, consumer): DynamoDBLedger(
-                queue, consumer, self._client, table="ledger", clock=clock
+                queue, consumer, self._client, table=self._ledger, clock=clock
             )
             for queue in TOPOLOGY.queues
             for consumer in queue.consumers
         }
-        reader = aws("dynamodb")
+        reader = clients("dynamodb")
         reader.meta.events.register(
             "before-call.dynamodb", lambda model, **_: self.reads.update([model.name])
         )
-        self.acceptances = DynamoDBAcceptances(reader, table="table")
-        self.catalogue = DynamoDBCatalogue(reader, table="ledger", clock=clock)
+        self.acceptances = DynamoDBAcceptances(reader, table=self._memory)
+        self.catalogue = DynamoDBCatalogue(reader, table=self._ledger, clock=clock)
 
     def memory(self, queue):
-        return DynamoDBDeduplication(queue, self._client, table="table", clock=self.clock)
+        return DynamoDBDeduplication(queue, self._client, table=self._memory, clock=self.clock)
 
     def dead_letters(self, address):
         queue = TOPOLOGY.queue(address.queue)
-        return DynamoDBDeadLetters(queue, address.consumer, self._client, table="ledger", clock=self.clock)
+        return DynamoDBDeadLetters(
+            queue, address.consumer, self._client, table=self._ledger, clock=self.clock
+        )
 
 
 class Stand:
@@ -143,12 +154,13 @@ class Stand:
         return Failure(attempt=1, at=self.clock.now(), error_type="Retry", error="answered 503")
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "moto", pytest.param("emulator", marks=pytest.mark.e2e)])
 def stand(request, clock, log):
     if request.param == "memory":
         return Stand(Memory(clock), clock, log)
-    request.getfixturevalue("table")
-    return Stand(DynamoDB(clock, request.getfixturevalue("aws")), clock, log)
+    on_moto = request.param == "moto"
+    clients = request.getfixturevalue("aws" if on_moto else "emulator_clients")
+    return Stand(DynamoDB(clock, clients, on_moto=on_moto), clock, log)
 
 
 KEY = "stripe:evt_1/default"

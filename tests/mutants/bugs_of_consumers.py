@@ -199,8 +199,8 @@ VERDICTS = (
             Swap(
                 "processing.py",
                 "Processing._recorded",
-                "ended.verdict if state is State.DEAD else self._too_late(ended)",
-                "ended.verdict",
+                "if state is not State.DEAD: return self._too_late(ended)",
+                "",
             ),
         ),
     ),

@@ -19,9 +19,9 @@ THE_EDGE = (
             Swap(
                 "producer.py",
                 "Producer._send",
-                "held = self._is_held(delay)",
-                "self._remember(fresh, {n: Accepted(message_id=each.message.id) for n, each in fresh.items()}, now); "
-                "held = self._is_held(delay)",
+                "messages = list(ready.values())",
+                "self._remember(fresh, {n: Accepted(message_id=each.message.id) for n, each in fresh.items()}, now, delay); "
+                "messages = list(ready.values())",
             ),
         ),
     ),

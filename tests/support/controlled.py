@@ -1,4 +1,4 @@
-"""A pipeline on the simulator for operators to act on: two queues, a source, their ledgers and their mappings."""
+"""A pipeline on the simulator for operators to act on: three queues, a source, their ledgers and their mappings."""
 
 from __future__ import annotations
 
@@ -35,13 +35,17 @@ from tests.support.declarations import a_queue
 
 ORDERS = a_queue(name="orders", consumers=("fulfil_order",))
 EVENTS = a_queue(name="events", consumers=("store_event", "count_event"))
-TOPOLOGY = Topology(queues=(ORDERS, EVENTS), sources=(sources.stripe(),), routes=(Route(queue="events"),))
-FULFIL, STORE, COUNT = (
+LETTERS = a_queue(name="letters", consumers=("post_letter",), fifo=True)
+TOPOLOGY = Topology(
+    queues=(ORDERS, EVENTS, LETTERS), sources=(sources.stripe(),), routes=(Route(queue="events"),)
+)
+FULFIL, STORE, COUNT, POST = (
     Address("orders", "fulfil_order"),
     Address("events", "store_event"),
     Address("events", "count_event"),
+    Address("letters", "post_letter"),
 )
-ADDRESSES = (FULFIL, STORE, COUNT)
+ADDRESSES = (FULFIL, STORE, COUNT, POST)
 
 
 class Controlled:
@@ -96,7 +100,8 @@ class Controlled:
 
     @staticmethod
     def declaration(address: Address) -> Any:
-        return ORDERS if address == FULFIL else EVENTS
+        [declared] = [queue for queue in TOPOLOGY.queues if queue.name == address.queue]
+        return declared
 
     def places(self) -> dict[Address, Place]:
         """The directory: everything is where the simulator has it."""
@@ -126,9 +131,21 @@ class Controlled:
             clock=self.clock,
         )
 
-    def send(self, key: str, *, fails: bool = False, address: Address = FULFIL, **how: Any) -> Any:
+    def send(
+        self,
+        key: str,
+        *,
+        fails: bool = False,
+        address: Address = FULFIL,
+        lane: str | None = None,
+        **how: Any,
+    ) -> Any:
         outgoing = Outgoing(
-            data={"fails": fails}, type="thing.happened", source="stripe", idempotency_key=key
+            data={"fails": fails},
+            type="thing.happened",
+            source="stripe",
+            idempotency_key=key,
+            ordering_key=lane,
         )
         return self.producer(address).send(outgoing, **how)
 

@@ -13,6 +13,7 @@ from headworks.errors import InvalidMessage, Unavailable
 from headworks.ledger.memory import MemoryLedger
 from headworks.outcome import Reason
 from headworks.producer import Accepted, Outgoing, Producer, content_key
+from headworks.queue import KEPT_BACK
 from headworks.telemetry import Action
 from headworks.testing.broker import MemoryBroker
 from headworks.testing.deduplication import MemoryDeduplication
@@ -284,3 +285,47 @@ def test_a_delay_over_a_year_or_into_the_past_is_refused(clock, log, delay):
 def test_a_long_delay_without_a_ledger_to_wait_in_is_refused(stand):
     with pytest.raises(InvalidMessage, match="needs a ledger"):
         stand.producer.send(order("k"), delay=timedelta(days=1))
+
+
+def test_what_is_kept_back_waits_with_every_consumer_and_is_remembered_as_always(clock, log):
+    queue, broker, memory = a_queue(consumers=("a_b", "c_d")), MemoryBroker(), MemoryDeduplication()
+    ledgers = [MemoryLedger(clock), MemoryLedger(clock)]
+    producer = Producer(queue, broker, log=log, deduplication=memory, ledgers=ledgers, clock=clock)
+
+    accepted = producer.send(order("k"), kept_back=True)
+
+    assert broker.messages == []
+    for ledger in ledgers:
+        assert ledger.items["k"].due == clock.now() + KEPT_BACK
+        assert ledger.items["k"].entry.message_id == accepted.message_id
+    assert memory.remembered["k"].window_ends == clock.now() + WINDOW
+    assert producer.send(order("k")) == Accepted(message_id=accepted.message_id, duplicate=True)
+    assert log.actions == [Action.KEPT_BACK, Action.DUPLICATE]
+
+
+def test_what_is_kept_back_expires_as_always(clock, log):
+    ledger = MemoryLedger(clock)
+    producer = Producer(a_queue(expires_after=WINDOW), MemoryBroker(), log=log, ledgers=[ledger], clock=clock)
+
+    producer.send(order("k"), kept_back=True)
+
+    letter, _ = ledger.letters["k"]
+    assert (clock.now() + WINDOW).strftime("%Y-%m-%dT%H:%M") in letter.body
+
+
+def test_nothing_is_kept_back_without_a_ledger(stand):
+    with pytest.raises(InvalidMessage, match="needs a ledger to wait in"):
+        stand.producer.send(order("k"), kept_back=True)
+
+
+def test_what_cannot_be_kept_back_is_unavailable_and_not_remembered(clock, log):
+    ledger, memory = MemoryLedger(clock), MemoryDeduplication()
+    producer = Producer(
+        a_queue(), MemoryBroker(), log=log, deduplication=memory, ledgers=[ledger], clock=clock
+    )
+    ledger.down = True
+
+    with pytest.raises(Unavailable):
+        producer.send(order("k"), kept_back=True)
+
+    assert memory.remembered == {}

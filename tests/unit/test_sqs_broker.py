@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headworks import outcome
-from headworks.brokers.broker import Delivery, Settled
+from headworks.brokers.broker import Delivery, Resending, Settled
+from headworks.brokers.record import KNOWN_AS
 from headworks.brokers.sqs import SqsBroker
 from headworks.errors import InvalidMessage
 from headworks.ledger.ledger import Letter
@@ -309,3 +310,58 @@ def test_a_kept_message_comes_back_to_the_second():
     a_broker(client).resend("m", Letter(body="{}", sent_at=NEW_YEAR), delay=41.2 * SECOND, sending=1)
 
     assert client.calls[0][1][0]["DelaySeconds"] == 42
+
+
+def test_messages_that_are_put_back_go_ten_a_call_and_keep_their_order():
+    client = FakeSqs()
+
+    assert a_broker(client).resend_all([again(f"m{n}") for n in range(23)]) == [None] * 23
+
+    assert [len(entries) for _, entries in client.calls] == [10, 10, 3]
+    bodies = [entry["MessageBody"] for _, entries in client.calls for entry in entries]
+    assert bodies == [f"m{n}" for n in range(23)]
+
+
+def test_another_replay_of_a_fifo_message_is_not_swallowed():
+    client = FakeSqs()
+    broker = a_broker(client, fifo=True)
+
+    for sending in ("replay/1/a", "replay/1/b", "replay/1/b"):
+        broker.resend_all([again("m", sending=sending)])
+    broker.resend_all([again("other", sending="replay/1/a")])
+
+    first, second, repeated, other = (entries[0]["MessageDeduplicationId"] for _, entries in client.calls)
+    assert len({first, second, other}) == 3
+    assert second == repeated
+    assert {entries[0]["MessageGroupId"] for _, entries in client.calls} == {"ada"}
+
+
+def test_of_an_ordering_key_one_goes_in_a_call():
+    client = FakeSqs()
+
+    a_broker(client, fifo=True).resend_all([again(f"m{n}") for n in range(3)])
+
+    assert [len(entries) for _, entries in client.calls] == [1, 1, 1]
+
+
+def test_what_is_put_back_is_shared_out_by_tenant():
+    client = FakeSqs()
+
+    a_broker(client).resend_all([again("m", tenant="acme"), again("n")])
+
+    assert [entry.get("MessageGroupId") for entry in client.calls[0][1]] == ["acme", None]
+
+
+def test_a_body_that_names_nobody_travels_with_its_name():
+    client = FakeSqs()
+
+    a_broker(client).resend_all([again("m"), again("n", names_itself=False)])
+
+    first, second = client.calls[0][1]
+    assert "MessageAttributes" not in first
+    assert second["MessageAttributes"][KNOWN_AS]["StringValue"] == "n"
+
+
+def again(name, **fields):
+    letter = Letter(body=name, sent_at=NEW_YEAR, ordering_key="ada")
+    return Resending(**{"name": name, "letter": letter, "sending": "replay/1/a", **fields})

@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools import Logger
 
 from headworks.errors import Reject
-from headworks.telemetry import MOST_VALUES, Action, PowertoolsLog, powertools_counts
+from headworks.telemetry import MOST_VALUES, Action, PowertoolsLog, powertools_counts, powertools_gauge
 from headworks.testing.events import FakeContext
 
 
@@ -125,3 +125,17 @@ def test_a_batch_in_which_no_handler_ran_has_no_durations(told):
     [line] = told()
     assert line["Defer"] == [3]
     assert "HandlerDuration" not in line
+
+
+def test_how_things_stand_is_told_by_what_the_dimensions_name(told):
+    powertools_gauge({"Paused": 1, "Excused": 0}, service="fulfil_order", queue="orders")
+
+    [line] = told()
+    assert (line["queue"], line["service"], line["Paused"], line["Excused"]) == (
+        "orders",
+        "fulfil_order",
+        [1],
+        [0],
+    )
+    [metrics] = line["_aws"]["CloudWatchMetrics"]
+    assert (metrics["Namespace"], metrics["Dimensions"]) == ("Headworks", [["queue", "service"]])

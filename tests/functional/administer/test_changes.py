@@ -77,7 +77,7 @@ def test_a_body_that_nobody_could_read_becomes_a_message_of_its_key(stand):
         ),
         ({"data": None}, "the payload: not a dict: Expected `object`, got `null`."),
         ({"dataBase64": "AAEC"}, "the payload: not a dict"),
-        ({"dataBase64": "not base64"}, "dataBase64 'not base64' isn't base64"),
+        ({"dataBase64": "not base64"}, "dataBase64 isn't base64"),
         ({"data": {}, "dataBase64": ""}, "give either data or dataBase64"),
         ({}, "give either data or dataBase64"),
         ({"dat": {}}, "dat in the body"),

@@ -37,6 +37,23 @@ def test_a_name_in_the_query_that_means_nothing_is_refused(stand):
     )
 
 
+def test_what_stood_in_a_request_is_told_to_who_sent_it_and_not_to_the_log(stand):
+    refused = [
+        stand.get("/messages?limit=hidden"),
+        stand.ask("POST", "/queues/orders/process", {"batchSize": "hidden"}),
+        stand.ask("POST", "/queues/orders/pause", {"hidden": "hidden"}),
+    ]
+
+    assert [answer.status for answer in refused] == [400, 400, 400]
+    assert "'hidden'" in refused[0].body["detail"]
+    told = [str(fields["error"]) for _, fields in stand.log.lines]
+    assert (
+        told[0]
+        == "limit in the query: input should be a valid integer, unable to parse string as an integer."
+    )
+    assert "'hidden'" not in " ".join(told)
+
+
 def test_an_unknown_queue_is_404_by_its_name(stand):
     answer = stand.get("/queues/unheard-of/messages")
 

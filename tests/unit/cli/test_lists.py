@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from headworks.queue import KEPT_BACK
 from tests.support.admin_documents import AT, Problem
 
 
@@ -170,3 +172,15 @@ def test_what_went_meanwhile_is_told(stand):
     assert told.exit_code == 3
     assert told.stderr == "msg_a: It is replaying.\n"
     assert told.stdout == "msg_b deleted: it was dead with webhooks/deliver_webhook\n"
+
+
+@pytest.mark.parametrize("columns", [60, 160])
+def test_what_a_paused_source_sent_is_kept_back_instead_of_due_in_a_hundred_years(stand, columns):
+    due = datetime.now(UTC) + KEPT_BACK
+    message_id = stand.have("k", state="waiting", reason=None, at=due.isoformat())
+
+    for command in (("waiting", "list"), ("dead", "show", message_id)):
+        output = stand.run(*command, columns=columns).output
+
+        assert "kept back" in output
+        assert str(due.year) not in output

@@ -208,3 +208,21 @@ def test_times_are_those_in_the_lines_not_those_of_their_arrival():
     [line] = Timeline().tell([logged("started", message_id=MESSAGE, attempt=1, max_attempts=8)])
 
     assert KEPT - line.at == timedelta(seconds=8, milliseconds=904)
+
+
+def test_pauses_and_what_is_kept_back_for_them_are_told():
+    lines = Timeline().tell(
+        [
+            logged("paused", queue="orders", consumer="fulfil_order", by="ada", why="the shop is down"),
+            logged("paused", source="stripe", by="ada", second=1),
+            logged("kept_back", message_id=MESSAGE, queue="webhooks", second=2),
+            logged("resumed", source="stripe", second=3),
+        ]
+    )
+
+    assert [(line.text, line.tone) for line in lines] == [
+        ("fulfil_order: paused       orders/fulfil_order: the shop is down", Tone.CAUTION),
+        ("paused       stripe", Tone.CAUTION),
+        ("resumed      stripe", Tone.CAUTION),
+        ("kept back    for webhooks: its source is paused", Tone.CAUTION),
+    ]

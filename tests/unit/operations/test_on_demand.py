@@ -12,7 +12,7 @@ from headworks.errors import Unavailable
 from headworks.ledger.ledger import State
 from headworks.operations.control import Fate, Processed
 from headworks.operations.on_demand import DeployedOnDemand, failed_ids
-from tests.support.controlled import FULFIL, ORDERS, TOPOLOGY, Controlled, FakeLambda, plenty
+from tests.support.controlled import FULFIL, ORDERS, POST, TOPOLOGY, Controlled, FakeLambda, plenty
 
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "slow down"}}, "Invoke")
 
@@ -29,8 +29,8 @@ class Stand:
             log=self.controlled.log,
         )
 
-    def process(self, batch_size=10, remaining=plenty):
-        return self.on_demand.process(FULFIL, batch_size=batch_size, remaining=remaining)
+    def process(self, batch_size=10, remaining=plenty, address=FULFIL):
+        return self.on_demand.process(address, batch_size=batch_size, remaining=remaining)
 
     @property
     def left(self):
@@ -77,6 +77,18 @@ def test_no_more_are_taken_than_were_asked_for_or_than_the_function_has_time_for
 
     assert len(stand.process(batch_size=3).fates) == 3
     assert len(stand.process(batch_size=100).fates) == ORDERS.batch_size
+
+
+def test_what_stands_behind_a_failure_in_its_order_is_not_run_and_comes_back(stand):
+    for key, lane in (("a1", "a"), ("b1", "b"), ("a2", "a"), ("b2", "b")):
+        stand.controlled.send(key, address=POST, lane=lane, fails=key == "a1")
+
+    processed = stand.process(address=POST)
+
+    assert sorted(processed.fates.values()) == [Fate.DONE, Fate.DONE, Fate.FAILED, Fate.FAILED]
+    assert stand.controlled.done[POST] == ["b1", "b2"]
+    left = [each.body for each in stand.controlled.queues[POST].messages]
+    assert [key for key in ("a1", "a2") if any(f'"{key}"' in body for body in left)] == ["a1", "a2"]
 
 
 def test_on_an_empty_queue_nobody_is_invoked(stand):

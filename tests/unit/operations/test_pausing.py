@@ -13,7 +13,7 @@ from headworks.operations.flags import Phase, of_consumer, of_source
 from headworks.operations.pausing import SOMEBODY
 from headworks.operations.resuming import STRAGGLERS
 from headworks.telemetry import Action
-from tests.support.controlled import ADDRESSES, COUNT, FULFIL, STORE, Controlled
+from tests.support.controlled import ADDRESSES, COUNT, FULFIL, POST, STORE, Controlled
 
 MINUTE = timedelta(minutes=1)
 
@@ -99,7 +99,7 @@ def test_trouble_with_one_is_raised_when_the_others_have_been_paused(controlled)
     with pytest.raises(Unavailable):
         pause(controlled, *ADDRESSES)
 
-    assert not any(controlled.mappings.state(address).is_enabled for address in (STORE, COUNT))
+    assert not any(controlled.mappings.state(address).is_enabled for address in (STORE, COUNT, POST))
 
 
 def test_a_pause_that_broke_off_is_on_record_so_that_nothing_is_off_and_forgotten(controlled):

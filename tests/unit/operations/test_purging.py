@@ -13,7 +13,7 @@ from headworks.ledger.ledger import State
 from headworks.operations.purging import DeployedPurging
 from headworks.telemetry import Action
 from headworks.testing.events import FakeContext, sqs_event
-from tests.support.controlled import FULFIL, TOPOLOGY, Controlled, plenty
+from tests.support.controlled import FULFIL, POST, TOPOLOGY, Controlled, plenty
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -33,8 +33,8 @@ class Stand:
             hands=1,
         )
 
-    def purge(self, before=None, remaining=plenty):
-        return self.purging.purge([FULFIL], before=before, remaining=remaining)
+    def purge(self, before=None, remaining=plenty, address=FULFIL):
+        return self.purging.purge([address], before=before, remaining=remaining)
 
     def fail_once(self, key):
         """A message that has failed, and is to be tried again now."""
@@ -60,6 +60,10 @@ class Stand:
     @property
     def items(self):
         return self.controlled.ledgers[FULFIL].items
+
+
+def unreachable(**_):
+    raise EndpointConnectionError(endpoint_url="here")
 
 
 @pytest.fixture
@@ -169,6 +173,42 @@ def test_what_is_in_flight_is_told_and_stays(stand):
     assert (purged.purged, purged.in_flight, len(stand.queue.messages)) == (0, 1, 1)
 
 
+def test_an_ordered_queue_is_purged_up_to_a_moment_and_goes_on_in_its_order(stand):
+    for n in range(15):
+        stand.controlled.send(f"old{n}", address=POST, lane=f"lane {n % 2}")
+    stand.controlled.clock.advance(SECOND)
+    before = stand.controlled.clock.now()
+    for n in range(4):
+        stand.controlled.send(f"new{n}", address=POST, lane="lane 0")
+
+    purged = stand.purge(before, address=POST)
+
+    assert (purged.purged, purged.more) == (15, False)
+    stand.controlled.map()
+    stand.controlled.aws.run_until_idle()
+    assert stand.controlled.done[POST] == [f"new{n}" for n in range(4)]
+
+
+@pytest.mark.parametrize("part", ["purging", "memory"])
+def test_who_purges_may_die_in_between_and_the_message_still_runs(stand, part):
+    stand.fail_once("k")
+    if part == "memory":
+        stand.controlled.memory.down = True
+    else:
+        stand.controlled.aws.client.meta.events.register(
+            "provide-client-params.sqs.DeleteMessageBatch", unreachable
+        )
+    with pytest.raises(Unavailable):
+        stand.purge()
+
+    assert (stand.items, len(stand.queue.messages)) == ({}, 1)
+    stand.controlled.aws.client.meta.events.unregister(
+        "provide-client-params.sqs.DeleteMessageBatch", unreachable
+    )
+    stand.controlled.memory.down = False
+    assert stand.purge().purged == 1
+
+
 def test_where_time_runs_out_there_is_more_and_nothing_stays_hidden(stand):
     for n in range(25):
         stand.controlled.send(f"k{n}")
@@ -204,10 +244,7 @@ def test_trouble_gives_back_what_was_taken(stand):
 
 
 def test_a_queue_that_cannot_be_asked_is_unavailable(stand):
-    def fail(**_):
-        raise EndpointConnectionError(endpoint_url="here")
-
-    stand.controlled.aws.client.meta.events.register("provide-client-params.sqs.ReceiveMessage", fail)
+    stand.controlled.aws.client.meta.events.register("provide-client-params.sqs.ReceiveMessage", unreachable)
 
     with pytest.raises(Unavailable):
         stand.purge()

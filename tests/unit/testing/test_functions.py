@@ -225,3 +225,35 @@ def test_a_function_has_a_handler_or_a_way_to_make_one(aws):
         aws.function()
     with pytest.raises(ValueError, match="either"):
         aws.function(print, start=lambda _: print)
+
+
+def test_a_mapping_that_is_turned_off_takes_nothing_until_it_is_turned_on(aws):
+    taken = []
+    queue = aws.queue("orders")
+    mapping = aws.map(queue, lambda event, _: taken.extend(each["body"] for each in event["Records"]))
+    mapping.turn(on=False)
+
+    queue.send("kettle")
+    aws.run_for(timedelta(hours=1))
+    assert taken == []
+    mapping.turn(on=True)
+    aws.run_until_idle()
+
+    assert taken == ["kettle"]
+
+
+def test_a_batch_that_was_received_before_its_mapping_is_turned_off_is_finished(aws):
+    taken = []
+    queue = aws.queue("orders")
+    mapping = aws.map(
+        queue,
+        lambda event, _: taken.extend(each["body"] for each in event["Records"]),
+        batch_window=timedelta(seconds=10),
+    )
+    queue.send("kettle")
+    aws.run_for(timedelta(seconds=1))
+
+    mapping.turn(on=False)
+    aws.run_until_idle()
+
+    assert (taken, queue.messages) == (["kettle"], [])

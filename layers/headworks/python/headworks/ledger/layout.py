@@ -16,6 +16,7 @@ seconds), `in_progress_expiration` (milliseconds) and `data`.  Ours stand beside
 
 The body of a dead or waiting message is an item of its own, `<id>/body`, so that changes
 of state stay small writes; the first body of one that was edited is another, `<id>/original`.
+The body of a dead letter that expires has `kept`: what waits is never written over it.
 """
 
 from __future__ import annotations

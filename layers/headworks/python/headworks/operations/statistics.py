@@ -69,6 +69,19 @@ class _Inquiry:
     waiting: Asked[Count]
     dead: Asked[Count]
 
+    def heard_by(
+        self, hearing: Hearing
+    ) -> tuple[_Lying | None, _Lying | None, Count | None, Count | None, Count | None, MappingState | None]:
+        """What lies on the queue and the dead-letter queue, what retries, waits and is dead, and the mapping."""
+        return (
+            hearing.hear(self.queue),
+            hearing.hear(self.dead_letter_queue),
+            hearing.hear(self.retrying),
+            hearing.hear(self.waiting),
+            hearing.hear(self.dead),
+            hearing.hear(self.mapping),
+        )
+
 
 class DeployedStatistics:
     """Asks about everything at once; what is in trouble is told with the consumer that it is about."""
@@ -135,10 +148,8 @@ class DeployedStatistics:
         flags: Asked[Mapping[str, Flag]],
         told: Asked[Mapping[Address, Told]],
     ) -> ConsumerStats:
-        hearing, now = Hearing(self._log), self._clock.now()
-        lying, unburied = hearing.hear(inquiry.queue), hearing.hear(inquiry.dead_letter_queue)
-        retrying, waiting = hearing.hear(inquiry.retrying), hearing.hear(inquiry.waiting)
-        dead, state = hearing.hear(inquiry.dead), hearing.hear(inquiry.mapping)
+        hearing = Hearing(self._log)
+        lying, unburied, retrying, waiting, dead, state = inquiry.heard_by(hearing)
         flag = (hearing.hear(flags) or {}).get(of_consumer(address))
         own = (hearing.hear(told) or {}).get(address, Told())
         paused = pause_of(flag, state)
@@ -156,7 +167,7 @@ class DeployedStatistics:
             counts_are_exact=all(count.is_exact for count in (retrying, waiting, dead) if count),
             paused=paused,
             warnings=(
-                *(warnings.of_pause(paused, now) if paused else ()),
+                *warnings.of_pause(paused, self._clock.now()),
                 *warnings.of_disagreement(flag, state),
                 *warnings.of_age(queue, own.oldest_age),
             ),

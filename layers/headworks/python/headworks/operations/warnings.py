@@ -19,9 +19,9 @@ LONG = timedelta(days=1)
 NEAR_RETENTION = 3 / 4
 
 
-def of_pause(pause: Pause, now: datetime) -> Iterator[str]:
+def of_pause(pause: Pause | None, now: datetime) -> Iterator[str]:
     """A pause that may have been forgotten."""
-    if now - pause.since >= LONG:
+    if pause is not None and now - pause.since >= LONG:
         yield f"It has been paused for {in_words(now - pause.since)}, by {pause.by}."
 
 

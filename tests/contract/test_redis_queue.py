@@ -617,6 +617,33 @@ def test_members_of_a_run_are_settled_in_their_order(ordered):
         process.finish(a2)
 
 
+def test_what_is_deferred_behind_a_failure_of_a_run_goes_back_in_line(ordered):
+    process = ordered.process()
+    a1, a2, *rest = _run(ordered, process)
+
+    process._settle(
+        [
+            Finished(a1),
+            Waits(a2, 1000, a2.past),
+            *(Waits(each, 0, each.past, failed=False) for each in rest),
+        ]
+    )
+
+    assert process.ids() == []
+    ordered.let_waits_end()
+    [again] = process.take()
+    process.finish(again)
+    assert process.ids() == ["a3", "a4", "a5"]
+
+
+def test_nothing_behind_a_failure_of_a_run_comes_to_an_end(ordered):
+    process = ordered.process()
+    a1, a2, *_ = _run(ordered, process)
+
+    with pytest.raises(ValueError, match="came to its end after one before it that waits"):
+        process._settle([Waits(a1, 1000, a1.past), Finished(a2)])
+
+
 def test_late_settling_releases_nothing_of_an_ordering_key(ordered):
     ordered.send("a1", "a2")
     one, two = ordered.process("one"), ordered.process("two")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from headworks.brokers.redis.connection import Connection
     from headworks.brokers.redis.delivered import Received, Verdict
     from headworks.brokers.redis.deliveries import Deliveries
+    from headworks.brokers.redis.entry_ledger import EntryLedger
     from headworks.brokers.redis.keys import Keys
     from headworks.brokers.redis.memory_mark import MemoryMark
     from headworks.brokers.redis.scripts import Scripts
@@ -100,8 +101,10 @@ class RedisSender:
 class RedisBroker(RedisSender):
     """One consumer's queue on Redis.
 
-    A retry keeps the attempt and its history in the entry.  `keeps_dead_letters` has dead
-    ones kept in Redis, where no other ledger does.
+    A retry keeps the attempt and its history in the entry.  `entries` is the ledger that
+    processing asked about these deliveries, if it was one of entries: it knows how an attempt
+    failed, and all waits are spent here.  `keeps_dead_letters` has dead ones kept in Redis,
+    where no other ledger does.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class RedisBroker(RedisSender):
         deliveries: Deliveries,
         *,
         log: Log,
+        entries: EntryLedger | None = None,
         keeps_dead_letters: bool = False,
         mark: MemoryMark | None = None,
         scripts: Scripts | None = None,
@@ -123,11 +127,15 @@ class RedisBroker(RedisSender):
         self._deliveries = deliveries
         self._scripts = scripts
         self._log = log
+        self._entries = entries
         self._keeps_dead_letters = keeps_dead_letters
 
     def settle(self, settled: Sequence[Settled]) -> frozenset[str]:
         """See `Broker.settle`."""
         self._tell(settled, [self._verdict(each) for each in settled])
+        if self._entries is not None:
+            for each in settled:
+                self._entries.let_go(_received(each.delivery).message_id)
         return frozenset(each.delivery.id for each in settled if _comes_back(each.outcome))
 
     def delete(self, deliveries: Sequence[Delivery]) -> None:
@@ -160,7 +168,7 @@ class RedisBroker(RedisSender):
     def _verdict(self, settled: Settled) -> Verdict:
         received = _received(settled.delivery)
         match settled.outcome:
-            case outcome.Retry(after=after, error=error, away=False):
+            case outcome.Retry(after=after, error=error, away=away) if not away or self._entries:
                 past = received.past.after(self._failure(received, error), sent_at=received.sent_at)
                 return Waits(received, _milliseconds(after), past)
             case outcome.Defer(after=after):
@@ -189,6 +197,8 @@ class RedisBroker(RedisSender):
         return _with_header(letter, settled.message).encoded()
 
     def _failure(self, received: Received, error: BaseException) -> Failure:
+        if self._entries is not None and (known := self._entries.failure_of(received.message_id)):
+            return known
         return Failure(
             attempt=received.past.attempts + 1,
             at=self._clock.now(),

@@ -65,7 +65,8 @@ class Settling:
     def settle(self, verdicts: Iterable[Verdict]) -> Operation[frozenset[bytes]]:
         """Act on outcomes; the entries whose leases were lost, of which only effects that happened are kept.
 
-        The members of a run come in their order, together or one after the other.  When the
+        The members of a run come in their order, together or one after the other; those behind
+        one that waits go back in line.  When the
         server can't be told this raises, and what is left is told by the next call.
         """
         plain: list[bytes] = []
@@ -113,6 +114,9 @@ class Settling:
         received = verdicts[0].received
         so_far = self._runs.setdefault(received.entry, [])
         for verdict in verdicts:
+            if so_far and isinstance(so_far[-1], Waits):
+                _check_stays_behind(verdict)
+                continue
             if verdict.received.position != len(so_far):
                 raise ValueError(
                     f"{verdict.received.message_id}: member {verdict.received.position} of a run is settled "
@@ -191,6 +195,14 @@ class Settling:
                 *plain,
                 *(each for record in records for each in record.arguments),
             ],
+        )
+
+
+def _check_stays_behind(verdict: Verdict) -> None:
+    """What comes after a member that waits goes back in line behind it, whatever wait it was given."""
+    if not isinstance(verdict, Waits) or verdict.failed:
+        raise ValueError(
+            f"{verdict.received.message_id}: a member of a run came to its end after one before it that waits"
         )
 
 

@@ -220,7 +220,7 @@ VERDICTS = (
         (
             Swap(
                 "processing.py",
-                "Processing.run",
+                "Processing.judged",
                 "error, attempt=lease.attempt",
                 "error, attempt=opened.delivery.receive_count",
             ),

@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
 from headworks import outcome
 from headworks.claim_check import ClaimCheck
 from headworks.consumer import Consumer, NotABatch
+from headworks.context import NotExtendable
 from headworks.errors import Reject, Retry, Unavailable
 from headworks.ledger.ledger import Entry, State
 from headworks.ledger.memory import MemoryLedger
@@ -690,3 +691,13 @@ def test_every_line_carries_ids_and_outcome_and_no_line_the_payload():
     assert stand.log.actions == [Action.STARTED, Action.RETRY]
     assert all({"queue", "consumer", "message_id", "attempt"} <= set(fields) for _, fields in stand.log.lines)
     assert "secret-customer" not in repr(stand.log.lines)
+
+
+def test_on_lambda_a_run_that_asks_for_more_time_is_told_that_there_is_none():
+    stand = Stand(lambda _message, context: context.extend(timedelta(minutes=5)))
+
+    stand.receive(record("m1"))
+
+    [verdict] = stand.outcomes
+    assert isinstance(verdict.error, NotExtendable)
+    assert "0:05:00 more" in str(verdict.error)

@@ -1,18 +1,19 @@
-"""What a handler may ask about the attempt it is."""
+"""What a handler may ask about the attempt, or the attempts, that it is."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headworks.errors import HeadworksError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from headworks.ledger.ledger import Failure
+    from headworks.message import Message
 
     Logger = logging.LoggerAdapter[logging.Logger]
 
@@ -57,3 +58,22 @@ class Context:
     history: tuple[Failure, ...] = ()
     traceparent: str | None = None
     logger: Logger = field(default_factory=_plain_logger, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchContext:
+    """These attempts: given to a handler of batches that takes a second parameter.
+
+    `of(message)` is what a handler of single messages gets: each message has an attempt, a history
+    and a key of its own.  `remaining_time()` is what the handler may still use, for all of them.
+    """
+
+    queue: str
+    consumer: str
+    remaining_time: Callable[[], timedelta]
+    contexts: Mapping[Message[Any], Context] = field(repr=False)
+    logger: Logger = field(default_factory=_plain_logger, repr=False, compare=False)
+
+    def of(self, message: Message[Any]) -> Context:
+        """The attempt that this message of the batch is on.  Raises `KeyError` for one of another batch."""
+        return self.contexts[message]

@@ -51,6 +51,10 @@ class Message(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     traceparent: str | None = None
     expires_at: datetime | None = None
 
+    def __hash__(self) -> int:
+        # The payload may be a dict, and a message is a key all the same.
+        return hash(self.id)
+
     def with_data(self, data: D) -> Message[D]:
         """The same message around another form of its payload."""
         other: Any = msgspec.structs.replace(self, data=data)
@@ -242,7 +246,7 @@ def _from_wire(wire: _Wire, carrier: Carries) -> Message[bytes]:
         source=wire.source,
         type=wire.type,
         data=data,
-        time=wire.time or carrier.sent_at,
+        time=_aware(wire.time) or carrier.sent_at,
         idempotency_key=wire.idempotencykey or wire.id,
         subject=wire.subject,
         data_content_type=content_type,

@@ -14,7 +14,7 @@ from headworks.batch import CLERKS, Batch, Workshop
 from headworks.brokers.record import delivery_of
 from headworks.call import Call
 from headworks.clock import SystemClock
-from headworks.errors import HeadworksError
+from headworks.errors import HeadworksError, InvalidDeclaration
 from headworks.processing import Processing
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
     handle: Callable[..., Awaitable[None] | None],
     *,
     name: str | None = None,
+    in_batches: bool = False,
     parts: ConsumerParts | None = None,
     clock: Clock | None = None,
 ) -> Callable[[Mapping[str, Any], LambdaContext], PartialItemFailureResponse]:
@@ -40,12 +41,19 @@ def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
 
     `handle` takes a message, or a message and a `Context`; it may be `def` or `async def`.
     The records of a batch run concurrently, as many at once as the queue declares.
+
+    With `in_batches` it is run once for a batch, and takes a sequence of messages, or that and a
+    `BatchContext`: all that may run now.  When it returns all of them are done, when it raises all
+    of them have failed, and `Failed` names those that have, each with its error.  What can't be
+    read, came too late or was done before isn't among them, and what a process has died at comes
+    alone.  Declare the queue's `timeout` for a whole batch, and a `concurrency` of `batch_size`.
+
     `parts` are the stores and the transport; without them they are made from the function's
     settings.  `name` is needed only where a queue has several consumers.
 
     What comes back is an ordinary function: Powertools' middlewares wrap nothing else.
     """
-    batches = _Batches(queue, handle, name or queue.consumers[0], parts, clock or SystemClock())
+    batches = _Batches(queue, handle, name or queue.consumers[0], in_batches, parts, clock or SystemClock())
 
     def handler(event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         return batches.answer(event, context)
@@ -61,10 +69,18 @@ class _Batches:
         queue: Queue,
         handle: Callable[..., Awaitable[None] | None],
         consumer: str,
+        in_batches: bool,
         parts: ConsumerParts | None,
         clock: Clock,
     ) -> None:
+        if in_batches and queue.fifo:
+            raise InvalidDeclaration(
+                f"{queue.name}: a handler of batches has no order to keep, and the queue is fifo: "
+                "let it take one message at a time"
+            )
         self._queue = queue
+        self._consumer = consumer
+        self._in_batches = in_batches
         self._parts = parts or wiring.consumer_parts(queue, consumer)
         call = Call(handle, timeout=queue.timeout)
         self._workshop = Workshop(
@@ -108,13 +124,21 @@ class _Batches:
 
     def _work(self, records: list[dict[str, Any]], context: LambdaContext) -> frozenset[str]:
         """Run the records, and name those that stay on the queue."""
-        batch = Batch(self._workshop, _remaining(context), request_id=context.aws_request_id)
-        result = batch.run([delivery_of(record) for record in records])
+        result = self._batch(context).run([delivery_of(record) for record in records])
         outcomes = Counter(type(each.outcome).__name__ for each in result.settled)
         if result.completions_lost:
             outcomes["CompletionLost"] = result.completions_lost
         self._parts.counts(outcomes, result.durations_ms)
         return result.kept
+
+    def _batch(self, context: LambdaContext) -> Batch:
+        remaining, request_id = _remaining(context), context.aws_request_id
+        if not self._in_batches:
+            return Batch(self._workshop, remaining, request_id=request_id)
+        # Imported here: a consumer of single messages doesn't pay for it.
+        from headworks.whole_batch import WholeBatch
+
+        return WholeBatch(self._workshop, remaining, consumer=self._consumer, request_id=request_id)
 
 
 class NotABatch(HeadworksError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -51,10 +51,14 @@ class Message(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     traceparent: str | None = None
     expires_at: datetime | None = None
 
+    def __hash__(self) -> int:
+        # The payload may be a dict, and a message is a key all the same.
+        return hash(self.id)
+
     def with_data(self, data: D) -> Message[D]:
         """The same message around another form of its payload."""
-        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__}
-        return Message(**{**fields, "data": data})
+        other: Any = msgspec.structs.replace(self, data=data)
+        return cast("Message[D]", other)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether `now` is past the message's expiry, if it has one."""
@@ -173,7 +177,7 @@ def encode(message: Message[bytes]) -> str:
     return _without_refused_characters(_encoder.encode(wire).decode())
 
 
-def decode(body: str, *, carrier: Carrier, key_path: str | None = None) -> Message[bytes]:
+def decode(body: str | bytes, *, carrier: Carries, key_path: str | None = None) -> Message[bytes]:
     """Whatever a queue holds, as a message.
 
     A body with `specversion` is a CloudEvent.  Any other body is the payload itself, as an
@@ -181,7 +185,7 @@ def decode(body: str, *, carrier: Carrier, key_path: str | None = None) -> Messa
     queue, and its idempotency key what stands at `key_path`, a dotted path, or that id.
     What SNS wraps around either is taken off.  Raises `Undecodable` for a CloudEvent that isn't one.
     """
-    content = body.encode("utf-8", "surrogatepass")
+    content = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
     probe = _look_at(content)
     if probe.is_sns:
         content = str(probe.inner).encode("utf-8", "surrogatepass")
@@ -199,8 +203,28 @@ def decode(body: str, *, carrier: Carrier, key_path: str | None = None) -> Messa
     return _from_wire(wire, carrier)
 
 
-class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+class Carries(Protocol):
     """What the transport itself knows of a body: names for one that brings none."""
+
+    @property
+    def queue(self) -> str:
+        """The queue that it came from."""
+
+    @property
+    def id(self) -> str:
+        """The transport's name for the message."""
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was first put on the queue."""
+
+    @property
+    def ordering_key(self) -> str | None:
+        """What it was kept in order by."""
+
+
+class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a body, as values."""
 
     queue: str
     id: str
@@ -208,7 +232,7 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     ordering_key: str | None = None
 
 
-def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
+def _from_wire(wire: _Wire, carrier: Carries) -> Message[bytes]:
     if isinstance(wire.data, msgspec.UnsetType):
         data = wire.data_base64 or b""
         content_type = wire.datacontenttype or JSON_TYPE
@@ -222,7 +246,7 @@ def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
         source=wire.source,
         type=wire.type,
         data=data,
-        time=wire.time or carrier.sent_at,
+        time=_aware(wire.time) or carrier.sent_at,
         idempotency_key=wire.idempotencykey or wire.id,
         subject=wire.subject,
         data_content_type=content_type,
@@ -234,7 +258,7 @@ def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
     )
 
 
-def _bare(content: bytes, carrier: Carrier, key_path: str | None) -> Message[bytes]:
+def _bare(content: bytes, carrier: Carries, key_path: str | None) -> Message[bytes]:
     key = None if key_path is None else value_at(content, key_path)
     return Message(
         id=carrier.id,

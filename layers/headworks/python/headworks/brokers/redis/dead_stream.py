@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from headworks.brokers.redis.operation import command
+from headworks.chunks import chunks
 from headworks.ledger.ledger import Failure
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PAGE = 100
 # A filter that takes nothing ends a call after so many letters; its cursor goes on from there.
 MOST_READ = 5_000
+MOST_AT_ONCE = 1_000
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -107,7 +109,10 @@ class DeadStream:
 
     def take_away(self, places: Collection[str]) -> Operation[int]:
         """Remove these; how many were still there."""
-        return (yield command("XDEL", self._key, *places)) if places else 0
+        removed = 0
+        for some in chunks(places, MOST_AT_ONCE):
+            removed += yield command("XDEL", self._key, *some)
+        return removed
 
 
 def _kept(entry: bytes, fields: Any) -> KeptLetter:

@@ -429,6 +429,19 @@ def test_a_suspect_that_is_handed_back_is_still_a_suspect_and_no_crash(queue):
     assert (received.is_suspect, received.crashes) == (True, 0)
 
 
+def test_a_suspect_that_was_handed_back_stays_one_when_its_last_owner_looks_for_lost_answers(queue):
+    queue.send("a")
+    queue.process("dead").take()
+    queue.let_leases_run_out()
+    process = queue.process("alive")
+    process.hand_back(*process.take())
+    process.deliveries._unsure = True
+
+    assert process.fetch(idle=False).suspects == 1
+    [received] = process.take()
+    assert received.is_suspect
+
+
 def test_an_entry_that_somebody_deleted_holds_up_nobody(queue):
     queue.send("a", "b")
     queue.process("dead").take(1)

@@ -98,12 +98,6 @@ BUGS = (
     Bug(name="a mark is shared by consumers", keys=SharedMarks),
     Bug(name="an entry is deleted that another consumer needs", keys=SharedStream),
     Bug(
-        name="an ordering key is released by whoever settles, not by its holder",
-        old="if parked and redis.call('HGET', busy, ordering_key) == id then",
-        new="if parked then",
-        fifo=True,
-    ),
-    Bug(
         name="a retry lets go of its ordering key",
         old="    redis.call('HSET', busy, ordering_key, 'due ' .. message_id)",
         new="    redis.call('HDEL', busy, ordering_key)",

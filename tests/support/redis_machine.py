@@ -284,3 +284,16 @@ class OrderedQueueMachine(QueueMachine):
     """The same, in order by ordering key."""
 
     fifo = True
+
+    @rule(consumer=consumers, ordering_key=st.sampled_from(ORDERING_KEYS), number=st.integers(3, 8))
+    def build_up_a_run(self, consumer, ordering_key, number):
+        """A backlog of one ordering key, of which the first is finished."""
+        self.send(number, ordering_key, False)
+        self.die_and_come_back(consumer, 0)
+        for _ in range(2):
+            self.fetch(consumer, 0, 8)
+            process = self.processes[consumer][0]
+            mine = [each for each in self.leases[consumer] if each.owner is process]
+            for lease in mine:
+                if lease.received.run == 1:
+                    self._settle(consumer, lease, "finish")

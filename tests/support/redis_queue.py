@@ -12,7 +12,7 @@ from headworks.brokers.redis.async_connection import AsyncConnection
 from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.conversation import PATIENCE_SECONDS
 from headworks.brokers.redis.delivered import Finished, Gone, Waits
-from headworks.brokers.redis.deliveries import Deliveries
+from headworks.brokers.redis.deliveries import HANDED_BACK_MILLISECONDS, Deliveries
 from headworks.brokers.redis.keys import GROUP, Keys
 from headworks.brokers.redis.operation import Refused, command
 from headworks.brokers.redis.upkeep import Upkeep
@@ -121,8 +121,8 @@ class RedisQueue:
         """As if nobody had been heard of for a day: each entry stays its owner's, with its count."""
         keys = self.keys.of(consumer or self.consumers[0])
         self.admin("HSET", keys.state, "looked_at", 0, "cursor", "-")
-        for entry, owner, _, delivered in self._pending(keys.stream):
-            if not of or owner.decode() == of:
+        for entry, owner, still, delivered in self._pending(keys.stream):
+            if still < HANDED_BACK_MILLISECONDS and (not of or owner.decode() == of):
                 idle = ("IDLE", 10**8, "RETRYCOUNT", delivered, "JUSTID")
                 self.admin("XCLAIM", keys.stream, GROUP, owner, 0, entry, *idle)
 

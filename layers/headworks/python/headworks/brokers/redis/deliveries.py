@@ -29,6 +29,8 @@ MOST_PROMOTED = 200
 SEARCH_EVERY = timedelta(milliseconds=500)
 SEARCH_SIZE = 100
 MOST_A_CALL = 1_000
+# `hand_back` makes an entry look as if nobody had touched it for twice as long.
+HANDED_BACK_MILLISECONDS = 500_000_000
 # What is started must be well within its lease by the server's clock.
 MARGIN_OF_LEASE = 0.1
 
@@ -120,8 +122,9 @@ class Deliveries:
         late = yield from self._settling.end_runs([each for each in leases if each.entry in started])
         some = {each.entry: each.count for each in leases if each.entry not in started}
         late |= yield from self._on_leases("hand_back", (self._keys.stream, self._keys.state), some)
-        for entry in some:
-            self.held.pop(entry, None)
+        for entry, count in some.items():
+            if self.held.get(entry) == count:
+                del self.held[entry]
         return late
 
     def leave(self) -> Operation[bool]:
@@ -288,8 +291,12 @@ class Deliveries:
                 if not refused.says(*_NOTHING_THERE):
                     raise
                 break
-            # Count 0 was handed back, and is found by whoever asks next.
-            unknown |= {entry: count for entry, _, _, count in page if count and entry not in self.held}
+            # What was handed back stays under our name, as if still for long, until somebody asks.
+            unknown |= {
+                entry: count
+                for entry, _, idle, count in page
+                if idle < HANDED_BACK_MILLISECONDS and entry not in self.held
+            }
             if len(page) < MOST_A_CALL:
                 break
             start = "(" + page[-1][0].decode()

@@ -61,7 +61,8 @@ if time - looked_at >= pace then
     if since >= lease then
       if delivery_count == 0 then
         handed_back[#handed_back + 1] = id
-      elseif owner ~= consumer then
+      elseif owner ~= consumer or since >= 500000000 then
+        -- Its own are at work, but for those that it handed back.
         suspects[#suspects + 1] = { id, delivery_count }
       end
     end

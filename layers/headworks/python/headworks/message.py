@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
@@ -21,6 +22,8 @@ JSON_TYPE = "application/json"
 
 # Keys of DynamoDB items hold 2 KiB, with the queue's name beside them.
 LONGEST_NAME_BYTES = 1024
+
+_HALF_A_SURROGATE_PAIR = re.compile("[\ud800-\udfff]")
 
 # SQS refuses a body with these two, which JSON allows: they travel as escapes.
 _REFUSED_BY_SQS = {"\ufffe": "\\ufffe", "\uffff": "\\uffff"}
@@ -147,7 +150,8 @@ def new_message(
 
 def new_traceparent() -> str:
     """The start of a trace, sampled (W3C Trace Context)."""
-    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+    drawn = os.urandom(24).hex()
+    return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
 def encode(message: Message[bytes]) -> str:
@@ -323,7 +327,7 @@ def _checked(name: str, value: str) -> str:
         raise InvalidMessage(f"the {name} {excerpt(value)} is empty or has blanks around it")
     if len(value.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:
         raise InvalidMessage(f"the {name} {excerpt(value)} is over {LONGEST_NAME_BYTES} bytes")
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+    if _HALF_A_SURROGATE_PAIR.search(value):
         raise InvalidMessage(
             f"the {name} {excerpt(value)} holds half a surrogate pair, which UTF-8 can't write"
         )

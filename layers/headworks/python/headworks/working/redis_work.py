@@ -41,6 +41,7 @@ class RedisWork:
     def __init__(self, order: WorkOrder, parts: RedisParts) -> None:
         self._order = order
         self._parts = parts
+        self._hooks = Hooks(parts.log, on_processed=order.on_processed, on_failed=order.on_failed)
         keys = Keys(order.queue.name, parts.namespace).of(order.consumer)
         # Made anew for each start: a name that came back would find what its namesake left.
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -142,7 +143,7 @@ class RedisWork:
             entries=entries,
             clock=clock,
             log=parts.log,
-            hooks=Hooks(parts.log, on_processed=order.on_processed, on_failed=order.on_failed),
+            hooks=self._hooks,
             tally=tally,
         )
 

@@ -34,7 +34,7 @@ def test_the_contest_measures_everything_of_ours_beside_the_raw_limit(tmp_path):
     assert told["troubles"] == {}
     ours = told["medians"]["plain"][OURS]
     assert ours.keys() == {
-        *("single", "together", "batch", "bytes", "drain", "p50", "p99"),
+        *("single", "together", "ready", "batch", "bytes", "drain", "p50", "p99"),
         *(f"{way}, {keys}" for way in ("batch", "drain") for keys in ("1 key", "100 keys", "10,000 keys")),
     }
     assert all(value > 0 for value in ours.values())

@@ -89,6 +89,7 @@ _WORDS = {"drain": "drained", "batch": "sent in batches"}
 _BESIDE_PEERS = (
     ("drained, beside the best peer", "drain", "drain", 4.0),
     ("sent in batches, beside the best peer", "batch", "batch", 1.5),
+    ("sent in batches of messages made before, beside the best peer's of its own", "ready", "batch", 1.5),
     ("sent one by one, beside the best peer", "single", "single", 1.0),
     ("p99 at 200 a second, the best peer's beside ours", "p99", "p99", 1.0),
     ("drained in the order of 100 keys, beside the best peer without order", "drain, 100 keys", "drain", 2.0),

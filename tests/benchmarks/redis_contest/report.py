@@ -20,6 +20,7 @@ COLUMNS = {
     "single": ("one by one, /s", ",.0f"),
     "together": ("by many tasks, /s", ",.0f"),
     "batch": ("in batches, /s", ",.0f"),
+    "ready": ("of messages made before, /s", ",.0f"),
     "drain": ("drained, /s", ",.0f"),
     "p50": ("p50 at 200/s, ms", ".2f"),
     "p99": ("p99 at 200/s, ms", ".2f"),

@@ -5,7 +5,11 @@ from __future__ import annotations
 from statistics import quantiles
 from typing import TYPE_CHECKING
 
+from headworks.brokers.redis.keys import Keys
 from tests.benchmarks.redis_contest.contestants import OURS
+from tests.benchmarks.redis_contest.playing import Failed
+from tests.support.patience import until
+from tests.support.valkey import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +27,7 @@ def measure(seat: Seat, *, scale: float = 1.0) -> Iterator[Measured]:
     """Names and figures of everything that this contestant can do.  Raises `Failed`."""
     singles = max(int(seat.contestant.singles * scale), 10)
     messages = max(int(seat.contestant.messages * scale), 10)
-    for way in ("single", "together"):
+    for way in ("single", "together", "ready"):
         if way in seat.contestant.sends:
             seat.clear()
             yield way, seat.send(way, singles if way == "single" else messages)
@@ -45,6 +49,18 @@ def _in_and_out(seat: Seat, messages: int) -> Iterator[Measured]:
     yield "bytes", (seat.used_bytes() - before) / messages
     with seat.worker(messages) as worker:
         yield "drain", worker.until_it_is_done()["per_second"]
+        _until_nothing_is_left(seat)
+
+
+def _until_nothing_is_left(seat: Seat) -> None:
+    """Ours leaves nothing behind: what isn't settled in the end was no drain.  Raises `Failed`."""
+    if seat.contestant.name != OURS:
+        return
+    stream = Keys("bench").of("handle").stream
+    try:
+        until(lambda: ask(seat.server.administrator, "XLEN", stream) == 0, what="the stream is empty")
+    except AssertionError as error:
+        raise Failed(f"{seat.contestant.name}: {error}") from error
 
 
 def _timed(seat: Seat, messages: int) -> Iterator[Measured]:
@@ -70,3 +86,4 @@ def _ordered(seat: Seat, messages: int, keys: int) -> Iterator[Measured]:
     yield f"batch, {of_keys(keys)}", seat.send("batch", messages, ordering_keys=keys)
     with seat.worker(messages, ordering_keys=keys) as worker:
         yield f"drain, {of_keys(keys)}", worker.until_it_is_done()["per_second"]
+        _until_nothing_is_left(seat)

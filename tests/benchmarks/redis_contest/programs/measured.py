@@ -88,10 +88,14 @@ async def together(send: Callable[[Payload], Awaitable[Any]]) -> None:
     say_rate(MESSAGES - 1, began)
 
 
-async def in_batches(send: Callable[[Sequence[Payload]], Awaitable[Any]]) -> None:
+def payloads() -> list[Payload]:
+    """All of them."""
+    return [payload(number) for number in range(MESSAGES)]
+
+
+async def in_batches(send: Callable[[Sequence[Any]], Awaitable[Any]], messages: Sequence[Any]) -> None:
     """All messages in calls of a thousand, two of them on their way at a time."""
-    payloads = [payload(number) for number in range(MESSAGES)]
-    batches = iter([payloads[at : at + BATCH] for at in range(0, MESSAGES, BATCH)])
+    batches = iter([messages[at : at + BATCH] for at in range(0, MESSAGES, BATCH)])
 
     async def one_after_the_other() -> None:
         for batch in batches:

@@ -38,7 +38,7 @@ if __name__ == "__main__":
         {
             "single": lambda: measured.one_by_one(_send),
             "together": lambda: measured.together(_send),
-            "batch": lambda: measured.in_batches(_send_all),
+            "batch": lambda: measured.in_batches(_send_all, measured.payloads()),
             "paced": lambda: measured.paced(_send),
         }
     )

@@ -23,7 +23,7 @@ if __name__ == "__main__":
         {
             "single": lambda: measured.one_by_one(_send),
             "together": lambda: measured.together(_send),
-            "batch": lambda: measured.in_batches(handle.enqueue_many),
+            "batch": lambda: measured.in_batches(handle.enqueue_many, measured.payloads()),
             "paced": lambda: measured.paced(_send),
         }
     )

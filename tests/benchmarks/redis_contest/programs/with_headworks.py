@@ -97,7 +97,14 @@ async def batch() -> None:
         async def send(payloads: Sequence[measured.Payload]) -> None:
             await connection.run(acceptance.enqueue([offer(payload) for payload in payloads]))
 
-        await measured.in_batches(send)
+        await measured.in_batches(send, measured.payloads())
+
+
+async def ready() -> None:
+    """Batches of messages that were made before, as by who hands on what came in."""
+    async with AsyncConnection(ADDRESS) as connection:
+        offers = [offer(payload) for payload in measured.payloads()]
+        await measured.in_batches(lambda some: connection.run(acceptance.enqueue(some)), offers)
 
 
 async def paced() -> None:
@@ -141,5 +148,12 @@ def _keep_alive(deliveries: Deliveries) -> None:
 
 
 if __name__ == "__main__":
-    roles = {"single": single, "together": together, "batch": batch, "paced": paced, "worker": worker}
+    roles = {
+        "single": single,
+        "together": together,
+        "batch": batch,
+        "ready": ready,
+        "paced": paced,
+        "worker": worker,
+    }
     asyncio.run(roles[sys.argv[1]]())

@@ -116,6 +116,7 @@ def _outputs(aws_endpoint_url: str, inbox_url: str, endpoint_urls: Mapping[str, 
         deduplication_table=deployed["DeduplicationTable"],
         claim_check_bucket=deployed["ClaimCheckBucket"],
         tables={table.name: deployed[f"Table{table.resource_id}"] for table in TOPOLOGY.tables},
+        buckets={bucket.name: deployed[f"Bucket{bucket.resource_id}"] for bucket in TOPOLOGY.buckets},
     )
 
 

@@ -59,6 +59,7 @@ class HeadworksService(Stack):
         self.wake_waiting = self._wake_waiting()
         self.administer = self._administer()
         self._give_tables()
+        self._give_buckets()
         CfnOutput(self, "Endpoint", value=self.api.api.api_endpoint)
 
     def queue(self, name: str) -> QueueService:
@@ -232,6 +233,15 @@ class HeadworksService(Stack):
                 function = self._functions[name]
                 function.tell(table.variable, parts.table.table_name)
                 parts.grant_items(function.function)
+
+    def _give_buckets(self) -> None:
+        """Let functions put objects in the buckets that name them."""
+        for bucket in self._topology.buckets:
+            parts = self._storage.buckets[bucket.name]
+            for name in bucket.functions:
+                function = self._functions[name]
+                function.tell(bucket.variable, parts.bucket.bucket_name)
+                parts.grant_put(function)
 
     def _tell_stores(self, function: PipelineFunction) -> None:
         function.tell(settings.LEDGER_TABLE, self._storage.ledger.table.table_name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from headworks.bucket import Bucket
 from headworks.edge import Edge
 from headworks.errors import InvalidDeclaration, InvalidQueue
 from headworks.queue import Queue
@@ -155,6 +156,14 @@ def test_this_pipelines_declarations_fit_together():
             "orders announces its dead letters to 'other', which is declared otherwise here",
         ),
         ({"queues": (a_queue(),), "tables": (Table(name="t", functions=("a_b",)),)}, "'t' is for ['a_b']"),
+        (
+            {"queues": (a_queue(),), "buckets": (Bucket(name="b", functions=("a_b",)),)},
+            "the bucket 'b' is for ['a_b']",
+        ),
+        (
+            {"queues": (a_queue(),), "buckets": (Bucket(name="b", functions=("fulfil_order",)),) * 2},
+            "declared twice: bucket b",
+        ),
         ({"queues": (a_queue(),), "sources": (stripe(),)}, "no route takes events of the source 'stripe'"),
     ],
 )

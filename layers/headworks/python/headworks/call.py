@@ -28,7 +28,7 @@ class Call:
     def __init__(self, handle: Callable[..., Awaitable[None] | None], *, timeout: timedelta) -> None:
         self._handle = handle
         self._timeout = timeout.total_seconds()
-        self._takes_context = _takes_context(handle)
+        self._takes_context = takes_context(handle)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = Lock()
@@ -62,7 +62,8 @@ class Call:
             return self._loop
 
 
-def _takes_context(handle: Callable[..., Any]) -> bool:
+def takes_context(handle: Callable[..., Any]) -> bool:
+    """Whether a handler has a second parameter.  Raises `InvalidDeclaration` for one that can't be called."""
     name = getattr(handle, "__name__", repr(handle))
     parameters = inspect.signature(handle).parameters.values()
     positional = [

@@ -308,10 +308,14 @@ class Processing:
 
     def tell_started(self, handed: Handed, message: Message[bytes], *, attempt: int) -> None:
         """A run of the handler begins."""
-        self._tell(Action.STARTED, handed, message, attempt=attempt)
+        # Most are nobody's news, and a worker starts a hundred thousand a second.
+        if self._log.wants(Action.STARTED):
+            self._tell(Action.STARTED, handed, message, attempt=attempt)
 
     def tell_done(self, handed: Handed, message: Message[bytes], *, attempt: int, duration_ms: float) -> None:
         """It came to its end, and the effect happened."""
+        if not self._log.wants(Action.DONE):
+            return
         self._tell(
             Action.DONE,
             handed,

@@ -11,6 +11,7 @@ from headworks.errors import MissingSetting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from headworks.bucket import Bucket
     from headworks.outbound.endpoints import Endpoint
     from headworks.queue import Queue
     from headworks.table import Table
@@ -52,6 +53,10 @@ class Settings:
     def table(self, table: Table) -> str:
         """The name of a table of the pipeline's own."""
         return self._required(table.variable, f"the table {table.name}")
+
+    def bucket(self, bucket: Bucket) -> str:
+        """The name of a bucket of the pipeline's own."""
+        return self._required(bucket.variable, f"the bucket {bucket.name}")
 
     @property
     def trace_id(self) -> str | None:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import traceback
-from datetime import timedelta
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from headworks import outcome
 from headworks.brokers.broker import NO_DELAY, Delivery, Sent
 from headworks.brokers.redis.acceptance import Acceptance, Offer
 from headworks.brokers.redis.dead_stream import DeadLetter, DeadStream
-from headworks.brokers.redis.delivered import Finished, Gone, Waits
+from headworks.brokers.redis.delivered import Finished
 from headworks.brokers.redis.putting_back import put_back
+from headworks.brokers.redis.verdicts import Verdicts, with_header
 from headworks.clock import SystemClock
 from headworks.errors import InvalidMessage, Unavailable
-from headworks.ledger.ledger import Failure
 from headworks.message import encode
 from headworks.queue import MAX_MESSAGE_BYTES
 from headworks.telemetry import LONGEST_ERROR, Action
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from headworks.brokers.broker import Settled
     from headworks.brokers.redis.connection import Connection
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
     from headworks.message import Message
     from headworks.queue import Queue
     from headworks.telemetry import Log
-
-LONGEST_STACK = 4_000
 
 
 class RedisSender:
@@ -76,7 +71,7 @@ class RedisSender:
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
         """Keep it among every consumer's dead letters: a replay is for each of them."""
         letter = DeadLetter(reason=reason, error=error[:LONGEST_ERROR], died_at=self._clock.now())
-        letter = _with_header(letter, message)
+        letter = with_header(letter, message)
         try:
             for dead in self._dead:
                 self._connection.run(dead.bury(message.id, encode(message), letter))
@@ -128,11 +123,11 @@ class RedisBroker(RedisSender):
         self._scripts = scripts
         self._log = log
         self._entries = entries
-        self._keeps_dead_letters = keeps_dead_letters
+        self._verdicts = Verdicts(self._clock, entries=entries, keeps_dead_letters=keeps_dead_letters)
 
     def settle(self, settled: Sequence[Settled]) -> frozenset[str]:
         """See `Broker.settle`."""
-        self._tell(settled, [self._verdict(each) for each in settled])
+        self._tell(settled, [self._verdicts.of(_received(each.delivery), each) for each in settled])
         if self._entries is not None:
             for each in settled:
                 self._entries.let_go(_received(each.delivery).message_id)
@@ -165,48 +160,6 @@ class RedisBroker(RedisSender):
             if _received(each.delivery).entry in late:
                 self._trouble("its lease had ended before it was settled", message_id=each.delivery.id)
 
-    def _verdict(self, settled: Settled) -> Verdict:
-        received = _received(settled.delivery)
-        match settled.outcome:
-            case outcome.Retry(after=after, error=error, away=away) if not away or self._entries:
-                past = received.past.after(self._failure(received, error), sent_at=received.sent_at)
-                return Waits(received, _milliseconds(after), past)
-            case outcome.Defer(after=after):
-                return Waits(received, _milliseconds(after), received.past, failed=False)
-            case outcome.Dead(reason=reason, error=gave_up) if self._keeps_dead_letters:
-                return Gone(received, self._letter(settled, received, str(reason), gave_up))
-            case outcome.Dead() | outcome.Retry():
-                return Gone(received)
-        return Finished(received)
-
-    def _letter(
-        self, settled: Settled, received: Received, reason: str, error: BaseException | None
-    ) -> bytes:
-        past = received.past
-        if error is not None:
-            past = past.after(self._failure(received, error), sent_at=received.sent_at)
-        letter = DeadLetter(
-            reason=reason,
-            died_at=self._clock.now(),
-            attempts=past.attempts,
-            error_type=type(error).__name__ if error else "",
-            error=str(error or "")[:LONGEST_ERROR],
-            failures=past.failures,
-            sent_at=received.sent_at,
-        )
-        return _with_header(letter, settled.message).encoded()
-
-    def _failure(self, received: Received, error: BaseException) -> Failure:
-        if self._entries is not None and (known := self._entries.failure_of(received.message_id)):
-            return known
-        return Failure(
-            attempt=received.past.attempts + 1,
-            at=self._clock.now(),
-            error_type=type(error).__name__,
-            error=str(error)[:LONGEST_ERROR],
-            stack="".join(traceback.format_exception(error))[-LONGEST_STACK:],
-        )
-
     def _trouble(self, what: str, *, message_id: str | None = None, why: str | None = None) -> None:
         self._log(Action.TROUBLE, what=what, queue=self._queue.name, message_id=message_id, error_message=why)
 
@@ -231,21 +184,3 @@ def _received(delivery: Delivery) -> Received:
 
 def _comes_back(verdict: outcome.Outcome) -> bool:
     return isinstance(verdict, outcome.Defer) or (isinstance(verdict, outcome.Retry) and not verdict.away)
-
-
-def _with_header(letter: DeadLetter, message: Message[bytes] | None) -> DeadLetter:
-    """What lists show of the message; nothing where its body couldn't be read."""
-    if message is None:
-        return letter
-    return msgspec.structs.replace(
-        letter,
-        key=message.idempotency_key,
-        type=message.type,
-        source=message.source,
-        ordering_key=message.ordering_key,
-        tenant=message.tenant,
-    )
-
-
-def _milliseconds(wait: timedelta) -> int:
-    return -(-wait // timedelta(milliseconds=1))

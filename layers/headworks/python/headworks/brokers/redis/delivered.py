@@ -35,6 +35,16 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     run: int = 1
 
     @property
+    def name(self) -> str:
+        """What to call the message where it doesn't name itself."""
+        return self.message_id
+
+    @property
+    def receive_count(self) -> int:
+        """How often it was handed out since it was last put into the stream."""
+        return self.count
+
+    @property
     def is_suspect(self) -> bool:
         """Whether a delivery before this one ended without an outcome: it comes alone."""
         return self.count > 1

@@ -43,8 +43,8 @@ HEADWORKS = Contestant(
     singles=3_000,
     messages=40_000,
     per_message=(
-        "deduplicated for 5 minutes, leased and kept alive, settled by lease (fenced), counted; history and marks "
-        "where it was tried before; deleted when done"
+        "deduplicated for a day, leased and kept alive, settled by lease (fenced), counted and timed; history and marks "
+        "where it was tried before; retries and dead letters as declared; deleted when done"
     ),
 )
 

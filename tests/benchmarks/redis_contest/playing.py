@@ -83,6 +83,7 @@ class Seat:
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         return inherited | {
             "NODE_ENV": "production",
+            "POWERTOOLS_LOG_LEVEL": "WARNING",
             "PYTHONPATH": str(PROGRAMS),
             "BENCH_PEER": str(self.environment.directory),
             "BENCH_URL": self._url(),

@@ -56,7 +56,7 @@ def _until_nothing_is_left(seat: Seat) -> None:
     """Ours leaves nothing behind: what isn't settled in the end was no drain.  Raises `Failed`."""
     if seat.contestant.name != OURS:
         return
-    stream = Keys("bench").of("handle").stream
+    stream = Keys("bench").of("handle_event").stream
     try:
         until(lambda: ask(seat.server.administrator, "XLEN", stream) == 0, what="the stream is empty")
     except AssertionError as error:

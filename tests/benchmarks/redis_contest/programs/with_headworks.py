@@ -9,8 +9,6 @@ import asyncio
 import os
 import ssl
 import sys
-import threading
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import measured
@@ -21,28 +19,24 @@ from headworks.brokers.redis.address import address_of
 from headworks.brokers.redis.async_connection import AsyncConnection
 from headworks.brokers.redis.coalescing import Coalescing
 from headworks.brokers.redis.connection import Connection
-from headworks.brokers.redis.delivered import Finished
-from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.keys import Keys
 from headworks.clock import SystemClock
-from headworks.message import Carrier, decode, encode, new_message
+from headworks.message import encode, new_message
+from headworks.queue import Queue
+from headworks.telemetry import PowertoolsLog, powertools_counts
+from headworks.worker import Worker
+from headworks.working.parts import RedisParts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headworks.brokers.redis.delivered import Fetched, Received
+    from headworks.message import Message
 
 CERTIFICATE = os.environ.get("BENCH_CERTIFICATE")
 TLS = ssl.create_default_context(cafile=CERTIFICATE) if CERTIFICATE else None
 ADDRESS = address_of(measured.URL, tls=TLS)
 ORDERING_KEYS = int(os.environ.get("BENCH_ORDERING_KEYS") or 0)
-KEYS = Keys("bench")
-PREFETCH = 500
-LEASE = timedelta(seconds=30)
-HEARTBEAT_SECONDS = 5.0
-WINDOW = timedelta(minutes=5)
-
-acceptance = Acceptance(KEYS, ["handle"], window=WINDOW, fifo=bool(ORDERING_KEYS))
+CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY") or 100)
 clock = SystemClock()
 tally = measured.Tally()
 
@@ -55,6 +49,10 @@ class Payload(msgspec.Struct):
     sent: float
 
 
+QUEUE = Queue(name="bench", payload=Payload, consumers=("handle_event",), fifo=bool(ORDERING_KEYS))
+acceptance = Acceptance(Keys(QUEUE.name), QUEUE.consumers, window=QUEUE.deduplication_window, fifo=QUEUE.fifo)
+
+
 def offer(payload: measured.Payload) -> Offer:
     """A message as a producer makes it."""
     number, text, sent = payload
@@ -65,7 +63,7 @@ def offer(payload: measured.Payload) -> Offer:
         source="/benchmark",
         type="measured",
         clock=clock,
-        queue="bench",
+        queue=QUEUE.name,
         idempotency_key=f"k-{number}-{sent}",
         ordering_key=ordering_key,
     )
@@ -113,38 +111,17 @@ async def paced() -> None:
         await measured.paced(lambda payload: coalescing.send(offer(payload)))
 
 
-async def handle(received: Received) -> None:
-    carrier = Carrier(queue="bench", id=received.message_id, sent_at=received.sent_at)
-    message = decode(received.body.decode(), carrier=carrier)
-    tally.take(msgspec.json.decode(message.data, type=Payload).sent)
+async def handle(message: Message[Payload]) -> None:
+    tally.take(message.data.sent)
 
 
-async def worker() -> None:
-    """Fetch, handle, settle: three stages at once, and leases kept alive beside them."""
-    deliveries = Deliveries(KEYS.of("handle"), "worker", lease=LEASE, fifo=bool(ORDERING_KEYS))
-    threading.Thread(target=_keep_alive, args=(deliveries,), daemon=True).start()
-    async with AsyncConnection(ADDRESS) as fetching, AsyncConnection(ADDRESS) as settling:
-
-        def fetch() -> asyncio.Task[Fetched]:
-            return asyncio.create_task(fetching.run(deliveries.fetch(PREFETCH, block=0.5)))
-
-        coming = fetch()
-        settled: list[asyncio.Task[frozenset[bytes]]] = []
-        while True:
-            fetched = await coming
-            coming = fetch()
-            for received in fetched.deliveries:
-                await handle(received)
-            verdicts = [Finished(received) for received in fetched.deliveries]
-            settled.append(asyncio.create_task(settling.run(deliveries.settle(verdicts))))
-            if len(settled) > 2:
-                await settled.pop(0)
-
-
-def _keep_alive(deliveries: Deliveries) -> None:
-    with Connection(ADDRESS) as connection:
-        while not threading.Event().wait(HEARTBEAT_SECONDS):
-            connection.run(deliveries.extend())
+def worker() -> None:
+    """The library's worker, which says on its log what goes wrong: a line for each message is nobody else's either."""
+    [consumer] = QUEUE.consumers
+    parts = RedisParts(
+        address=ADDRESS, log=PowertoolsLog(consumer), counts=powertools_counts(QUEUE.name, consumer)
+    )
+    Worker(QUEUE, handle, parts=parts, concurrency=CONCURRENCY).run()
 
 
 if __name__ == "__main__":
@@ -154,6 +131,8 @@ if __name__ == "__main__":
         "batch": batch,
         "ready": ready,
         "paced": paced,
-        "worker": worker,
     }
-    asyncio.run(roles[sys.argv[1]]())
+    if sys.argv[1] == "worker":
+        worker()
+    else:
+        asyncio.run(roles[sys.argv[1]]())

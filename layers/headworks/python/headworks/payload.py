@@ -13,7 +13,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode_payload(data: bytes, payload: Any, *, where: str) -> Any:
-    """`data` as a value of the declared type: a dataclass, a msgspec Struct, a pydantic model, `bytes`, `Any`.
+    """`data` as a value of the declared type, any that `headworks.queue.Queue` names.
 
     Raises `Undecodable`, saying where in the payload the type and the data part.
     """
@@ -49,4 +49,4 @@ def _is_pydantic(payload: Any) -> bool:
 
 
 def _name(payload: Any) -> str:
-    return getattr(payload, "__name__", str(payload))
+    return "JSON value" if payload is msgspec.Raw else getattr(payload, "__name__", str(payload))

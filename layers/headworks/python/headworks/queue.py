@@ -53,10 +53,11 @@ class Queue:
     """What to carry, and how to treat it.
 
     `payload` is the type that a message's data must be: a dataclass, a msgspec Struct, a
-    pydantic model, `bytes` or `typing.Any`.  `consumers` name the function packages that
-    take the messages; each gets every one of them, with retries and dead letters of its
-    own.  `emits` names the queues that they send to, and of each new dead letter of theirs
-    the queue `announces_dead_to` gets a message (`headworks.announcements.Announcement`).
+    pydantic model, `bytes`, `typing.Any` or `msgspec.Raw` (JSON as it was written).
+    `consumers` name the function packages that take the messages; each gets every one of
+    them, with retries and dead letters of its own.  `emits` names the queues that they send
+    to, and of each new dead letter of theirs the queue `announces_dead_to` gets a message
+    (`headworks.announcements.Announcement`).
     Only the pipeline's own routes, edges and functions send to an `internal` queue: the
     producer API refuses it.  `timeout` is the
     time that one run of the handler may take; `concurrency` is how many records of a batch run at once in one

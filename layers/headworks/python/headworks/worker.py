@@ -75,7 +75,7 @@ class Worker:
             handle=handle,
             concurrency=concurrency,
             prefetch=prefetch,
-            poll=poll or (REDIS_POLL if isinstance(parts, RedisParts) else SQS_POLL),
+            poll=_usual_poll(parts) if poll is None else poll,
             grace=grace,
             clock=clock or SystemClock(),
             on_processed=on_processed,
@@ -137,6 +137,10 @@ class Worker:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _usual_poll(parts: RedisParts | SqsParts) -> timedelta:
+    return REDIS_POLL if isinstance(parts, RedisParts) else SQS_POLL
 
 
 def _work(order: WorkOrder, parts: RedisParts | SqsParts) -> RedisWork | SqsWork:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from headworks.consumer import Consumption
     from headworks.queue import Queue
+    from headworks.working.parts import RedisParts, SqsParts
 
 FUNCTION = "AWS::Lambda::Function"
 
@@ -54,9 +55,7 @@ def work(
     declared, name = _declared(queue, consumer)
     adopt(_settings(declared, name, directory, profile, region))
     # Imported here: its clients are made of what was adopted, and nobody else waits for them.
-    from headworks.wiring import sqs_receiver
     from headworks.worker import Worker
-    from headworks.working.parts import SqsParts
 
     consumption = _consumption(name)
     if consumption.in_batches:
@@ -67,13 +66,25 @@ def work(
         consumption.queue,
         consumption.handle,
         consumer=consumption.consumer,
-        parts=SqsParts(
-            consumer=consumption.parts, receiver=sqs_receiver(consumption.queue, consumption.consumer)
-        ),
+        parts=_parts(consumption),
         concurrency=concurrency,
         grace=timedelta(seconds=grace),
         health_port=health_port,
     ).run()
+
+
+def _parts(consumption: Consumption) -> RedisParts | SqsParts:
+    """Over Redis where the queue is declared so and the settings name a server, else over SQS."""
+    from headworks import wiring
+    from headworks.settings import Settings
+    from headworks.working.parts import SqsParts
+
+    if url := wiring.redis_url(consumption.queue, Settings()):
+        return wiring.redis_parts(consumption.parts, url)
+    return SqsParts(
+        consumer=consumption.parts,
+        receiver=wiring.sqs_receiver(consumption.queue, consumption.consumer),
+    )
 
 
 def _declared(name: str, consumer: str | None) -> tuple[Queue, str]:

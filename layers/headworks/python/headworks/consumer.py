@@ -1,10 +1,11 @@
-"""The Lambda consumer of an SQS queue: an ordinary `handler(event, context)`."""
+"""The Lambda consumer of a queue: an ordinary `handler(event, context)`."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
@@ -15,15 +16,19 @@ from headworks.brokers.record import delivery_of
 from headworks.call import Call
 from headworks.clock import SystemClock
 from headworks.errors import HeadworksError, InvalidDeclaration
+from headworks.upkeep import is_drain
 from headworks.workshop import workshop_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from headworks.batch import Result, Workshop
+    from headworks.brokers.broker import Delivery
     from headworks.clock import Clock
+    from headworks.draining import Stream
     from headworks.queue import Queue
     from headworks.wiring import ConsumerParts
 
@@ -38,6 +43,7 @@ def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
     in_batches: bool = False,
     parts: ConsumerParts | None = None,
     clock: Clock | None = None,
+    stream: Callable[[], Stream] | None = None,
 ) -> Callable[[Mapping[str, Any], LambdaContext], PartialItemFailureResponse]:
     """A Lambda handler that takes a queue's batches and runs `handle` for each message.
 
@@ -50,12 +56,16 @@ def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
     read, came too late or was done before isn't among them, and what a process has died at comes
     alone.  Declare the queue's `timeout` for a whole batch, and a `concurrency` of `batch_size`.
 
-    `parts` are the stores and the transport; without them they are made from the function's
-    settings.  `name` is needed only where a queue has several consumers.
+    Started by a schedule it drains the queue's stream on Redis, until its successor does.
+
+    `parts` are the stores and the transport, `stream` is where a drain takes messages; without
+    them they are made from the function's settings.  `name` is needed only where a queue has several consumers.
 
     What comes back is an ordinary function: Powertools' middlewares wrap nothing else.
     """
-    batches = _Batches(queue, handle, name or queue.consumers[0], in_batches, parts, clock or SystemClock())
+    batches = _Batches(
+        queue, handle, name or queue.consumers[0], in_batches, parts, clock or SystemClock(), stream
+    )
 
     def handler(event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         return batches.answer(event, context)
@@ -93,6 +103,7 @@ class _Batches:
         in_batches: bool,
         parts: ConsumerParts | None,
         clock: Clock,
+        stream: Callable[[], Stream] | None,
     ) -> None:
         if in_batches and queue.fifo:
             raise InvalidDeclaration(
@@ -103,6 +114,8 @@ class _Batches:
         self._consumer = consumer
         self._in_batches = in_batches
         self._parts = parts or wiring.consumer_parts(queue, consumer)
+        self._clock = clock
+        self._stream = stream or (lambda: wiring.stream(queue, consumer, self._parts))
         self.consumption = Consumption(
             queue=queue, consumer=consumer, handle=handle, in_batches=in_batches, parts=self._parts
         )
@@ -118,6 +131,8 @@ class _Batches:
     def answer(self, event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         """Process a batch and answer which of its records SQS must hand out again."""
         self._parts.log.begin(context)
+        if is_drain(event):
+            return self._drain(context)
         try:
             records = event["Records"]
         except (KeyError, TypeError) as error:
@@ -131,23 +146,56 @@ class _Batches:
             batch.process()
         return batch.response()
 
+    def _drain(self, context: LambdaContext) -> PartialItemFailureResponse:
+        """Take what comes over Redis for as long as a drain lives."""
+        # Imported here: a consumer on SQS doesn't pay for it.
+        from headworks.draining import Drain, batch_time
+
+        drain = Drain(self._queue, self._consumer, self._stream(), clock=self._clock)
+        workshop = workshop_of(
+            self._queue,
+            self._consumer,
+            self._workshop.call,
+            drain.parts(self._parts),
+            clock=self._clock,
+            concurrency=self._queue.concurrency,
+            # However long a wait is, it is spent in Redis.
+            longest_wait=timedelta.max,
+        )
+        remaining = _remaining(context)
+
+        def work(deliveries: Sequence[Delivery]) -> Result:
+            time_left = batch_time(remaining, self._queue, monotonic)
+            return self._run(self._batch(workshop, time_left, context), deliveries)
+
+        try:
+            drain.run(work, remaining=remaining)
+        finally:
+            workshop.pool.shutdown(wait=False)
+            workshop.clerks.shutdown(wait=False)
+        return {"batchItemFailures": []}
+
     def _work(self, records: list[dict[str, Any]], context: LambdaContext) -> frozenset[str]:
         """Run the records, and name those that stay on the queue."""
-        result = self._batch(context).run([delivery_of(record) for record in records])
+        batch = self._batch(self._workshop, _remaining(context), context)
+        return self._run(batch, [delivery_of(record) for record in records]).kept
+
+    def _run(self, batch: Batch, deliveries: Sequence[Delivery]) -> Result:
+        result = batch.run(deliveries)
         outcomes = Counter(type(each.outcome).__name__ for each in result.settled)
         if result.completions_lost:
             outcomes["CompletionLost"] = result.completions_lost
         self._parts.counts(outcomes, result.durations_ms)
-        return result.kept
+        return result
 
-    def _batch(self, context: LambdaContext) -> Batch:
-        remaining, request_id = _remaining(context), context.aws_request_id
+    def _batch(self, workshop: Workshop, remaining: Callable[[], timedelta], context: LambdaContext) -> Batch:
+        request_id = context.aws_request_id
         if not self._in_batches:
-            return Batch(self._workshop, remaining, request_id=request_id)
+            return Batch(workshop, remaining, request_id=request_id)
         # Imported here: a consumer of single messages doesn't pay for it.
         from headworks.whole_batch import WholeBatch
 
-        return WholeBatch(self._workshop, remaining, consumer=self._consumer, request_id=request_id)
+        return WholeBatch(workshop, remaining, consumer=self._consumer, request_id=request_id)
 
 
 class NotABatch(HeadworksError):

@@ -24,6 +24,7 @@ CONSUMERS_PATH = "CONSUMERS_PATH"
 PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
 ADMIN_SECRET = "ADMIN_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
+REDIS_URL = "REDIS_URL"
 SERVICE_NAME = "POWERTOOLS_SERVICE_NAME"
 LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
 # Lambda's own.
@@ -89,6 +90,11 @@ class Settings:
     def admin_secret(self) -> str:
         """The name of the secret that holds the operators' bearer tokens."""
         return self._required(ADMIN_SECRET, "the secret with the operators' tokens")
+
+    @property
+    def redis_url(self) -> str | None:
+        """The server of the queues that are declared to travel over Redis, if this deployment has one."""
+        return self.environ.get(REDIS_URL) or None
 
     @property
     def function_version(self) -> str:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from headworks.batch import CLERKS, Workshop
 from headworks.processing import Processing
+from headworks.queue import LONGEST_WAIT_IN_QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
     from typing import Any
 
     from headworks.call import Call
@@ -30,11 +32,13 @@ def workshop_of(
     concurrency: int,
     run: Callable[[Message[Any], Context], None] | None = None,
     exit_process: Callable[[int], object] | None = None,
+    longest_wait: timedelta = LONGEST_WAIT_IN_QUEUE,
 ) -> Workshop:
     """A workshop for batches of this consumer.
 
     `run` stands around the call, where somebody wants to know of each; `exit_process` in place
-    of the parts' own, where more is to be done before.
+    of the parts' own, where more is to be done before.  A wait of more than `longest_wait` leaves
+    the queue.
     """
     return Workshop(
         queue=queue,
@@ -48,6 +52,7 @@ def workshop_of(
             log=parts.log,
             version=parts.version,
             announcer=parts.announcer,
+            longest_wait=longest_wait,
         ),
         call=call,
         pool=ThreadPoolExecutor(concurrency, thread_name_prefix=queue.name),

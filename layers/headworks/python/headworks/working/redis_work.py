@@ -121,7 +121,7 @@ class RedisWork:
 
     def _attempts(self, threads: ThreadPoolExecutor, tally: Tally) -> Attempts:
         order, parts, clock = self._order, self._parts, self._order.clock
-        entries = EntryLedger(clock)
+        entries = EntryLedger(clock, lasting=parts.lasting)
         processing = Processing(
             order.queue,
             order.consumer,
@@ -133,12 +133,13 @@ class RedisWork:
             version=parts.version,
             # However long a wait is, it is spent in Redis.
             longest_wait=timedelta.max,
+            announcer=parts.announcer,
         )
         return Attempts(
             order.queue,
             Handler(order.handle, threads),
             processing,
-            Verdicts(clock, entries=entries, keeps_dead_letters=True),
+            Verdicts(clock, entries=entries, keeps_dead_letters=parts.lasting is None),
             entries=entries,
             clock=clock,
             log=parts.log,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from headworks.brokers.broker import Settled
+    from headworks.brokers.broker import Resending, Settled
     from headworks.brokers.redis.connection import Connection
     from headworks.brokers.redis.delivered import Received, Verdict
     from headworks.brokers.redis.deliveries import Deliveries
@@ -149,6 +149,20 @@ class RedisBroker(RedisSender):
         except Unavailable as error:
             return str(error)
         return None
+
+    def resend_all(self, resendings: Sequence[Resending]) -> list[str | None]:
+        """See `Broker.resend_all`."""
+        errors: list[str | None] = []
+        lost: set[str] = set()
+        for each in resendings:
+            key = each.letter.ordering_key or each.name
+            if self._queue.fifo and key in lost:
+                errors.append("an earlier message of its ordering key isn't on the queue")
+                continue
+            errors.append(self.resend(each.name, each.letter, delay=NO_DELAY, sending=0))
+            if errors[-1] is not None:
+                lost.add(key)
+        return errors
 
     def _tell(self, settled: Sequence[Settled], verdicts: Sequence[Verdict]) -> None:
         try:

@@ -6,15 +6,19 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
+from headworks.brokers.redis.address import Address
 from infra.local.workspace import PROJECT
 from tests.benchmarks.redis_contest.chart import as_svg
-from tests.benchmarks.redis_contest.contestants import OURS, PEERS, named
+from tests.benchmarks.redis_contest.contestants import HEADWORKS, OURS, PEERS, named
 from tests.benchmarks.redis_contest.environments import NotInstalled, environment
 from tests.benchmarks.redis_contest.figures import CLUSTERED, PLAIN, RAW, REDIS_7, Figures
+from tests.benchmarks.redis_contest.playing import Failed, Seat
 from tests.benchmarks.redis_contest.report import as_markdown
+from tests.support.valkey import Server
 
 
 def test_the_contest_measures_everything_of_ours_beside_the_raw_limit(tmp_path):
@@ -86,6 +90,23 @@ def test_a_package_that_is_nowhere_is_said(tmp_path, monkeypatch):
 
     with pytest.raises(NotInstalled, match="uv"):
         environment(peer, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("program", "why"), [("gone.py", "gone.py"), ("measured.py", "headworks batch: ")], ids=["gone", "silent"]
+)
+def test_a_program_that_measures_nothing_is_said_with_its_last_words(tmp_path, program, why):
+    nowhere = Address(host="127.0.0.1", port=1)
+    seat = Seat(
+        contestant=replace(HEADWORKS, program=program),
+        environment=environment(HEADWORKS, tmp_path),
+        server=Server(address=nowhere, administrator=nowhere, directory=tmp_path),
+        is_clustered=False,
+        directory=tmp_path,
+    )
+
+    with pytest.raises(Failed, match=why):
+        seat.send("batch", 1)
 
 
 def test_a_name_that_nobody_has_is_refused():

@@ -36,7 +36,7 @@ CERTIFICATE = os.environ.get("BENCH_CERTIFICATE")
 TLS = ssl.create_default_context(cafile=CERTIFICATE) if CERTIFICATE else None
 ADDRESS = address_of(measured.URL, tls=TLS)
 ORDERING_KEYS = int(os.environ.get("BENCH_ORDERING_KEYS") or 0)
-CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY") or 100)
+CONCURRENCY = 100
 clock = SystemClock()
 tally = measured.Tally()
 

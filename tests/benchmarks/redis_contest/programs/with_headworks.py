@@ -37,6 +37,7 @@ TLS = ssl.create_default_context(cafile=CERTIFICATE) if CERTIFICATE else None
 ADDRESS = address_of(measured.URL, tls=TLS)
 ORDERING_KEYS = int(os.environ.get("BENCH_ORDERING_KEYS") or 0)
 CONCURRENCY = 100
+PROCESS = os.getpid()
 clock = SystemClock()
 tally = measured.Tally()
 
@@ -64,7 +65,7 @@ def offer(payload: measured.Payload) -> Offer:
         type="measured",
         clock=clock,
         queue=QUEUE.name,
-        idempotency_key=f"k-{number}-{sent}",
+        idempotency_key=f"{PROCESS}-{number}",
         ordering_key=ordering_key,
     )
     return Offer(

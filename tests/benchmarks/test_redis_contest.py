@@ -46,6 +46,23 @@ def test_the_contest_measures_everything_of_ours_beside_the_raw_limit(tmp_path):
     assert "| headworks |" in (tmp_path / "redis.md").read_text()
 
 
+def test_growth_is_told_for_each_size_and_for_ordering_keys(tmp_path):
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.benchmarks.redis_contest.growth", "--messages", "500"),
+            *("--keys", "200", "--window", "0.2", "--build", tmp_path),
+        ],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+    )
+
+    told = json.loads((tmp_path / "redis-growth.json").read_text())
+    assert [(each["messages"], each["keys"]) for each in told["growth"]] == [(500, 0), (200, 200)]
+    assert all(each["microseconds_in"] > 0 and each["microseconds_out"] > 0 for each in told["growth"])
+    assert 0 < told["idle_commands_a_second"] < 5
+
+
 def test_each_goal_compares_ours_with_the_best_peer_of_the_same_setting():
     figures = Figures()
     for name, drain, p99 in ((OURS, 100_000, 0.5), ("BlitzQ", 20_000, 2.0), ("BullMQ", 4_000, 1.0)):

@@ -9,6 +9,7 @@ import asyncio
 import os
 import ssl
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import measured
@@ -36,6 +37,7 @@ CERTIFICATE = os.environ.get("BENCH_CERTIFICATE")
 TLS = ssl.create_default_context(cafile=CERTIFICATE) if CERTIFICATE else None
 ADDRESS = address_of(measured.URL, tls=TLS)
 ORDERING_KEYS = int(os.environ.get("BENCH_ORDERING_KEYS") or 0)
+WINDOW = timedelta(seconds=float(os.environ.get("BENCH_WINDOW") or 86_400))
 CONCURRENCY = 100
 PROCESS = os.getpid()
 clock = SystemClock()
@@ -50,7 +52,13 @@ class Payload(msgspec.Struct):
     sent: float
 
 
-QUEUE = Queue(name="bench", payload=Payload, consumers=("handle_event",), fifo=bool(ORDERING_KEYS))
+QUEUE = Queue(
+    name="bench",
+    payload=Payload,
+    consumers=("handle_event",),
+    fifo=bool(ORDERING_KEYS),
+    deduplication_window=WINDOW,
+)
 acceptance = Acceptance(Keys(QUEUE.name), QUEUE.consumers, window=QUEUE.deduplication_window, fifo=QUEUE.fifo)
 
 

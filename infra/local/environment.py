@@ -48,6 +48,11 @@ def function_environment(aws_endpoint_url: str) -> dict[str, str]:
     }
 
 
+def redis_environment() -> dict[str, str]:
+    """For a Redis: what a process needs of this machine."""
+    return {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
+
+
 def emulator_environment(*, port: int, state: Path) -> dict[str, str]:
     """For the emulator, whose functions inherit it: as little of this machine as possible.
 

@@ -96,6 +96,7 @@ class HeadworksService(Stack):
             function=consumer.function,
             mapping_id=consumer.mapping.event_source_mapping_id,
             mapping_arn=consumer.mapping.event_source_mapping_arn,
+            drain=drains[0].function if drains else None,
         )
         self.directory.add(service)
         return service

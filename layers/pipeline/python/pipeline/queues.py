@@ -84,6 +84,8 @@ ANALYTICS = Queue(
     # Whatever is JSON, kept as it was written.
     payload=msgspec.Raw,
     consumers=("track_event",),
+    # Losing the last events of a failover harms nobody.
+    transport="redis",
     retry=RetryPolicy(attempts=2, delays=(timedelta(seconds=1), timedelta(seconds=5))),
     # A sender's own retries are over by then; an event that is counted twice harms nobody.
     deduplication_window=timedelta(minutes=5),

@@ -32,6 +32,7 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 KEYS = 100_000
 FORGOTTEN_WITHIN_SECONDS = 180
 IDLE_SECONDS = 3
+WARM_UP = 100
 SENT_BY_WORKERS = ("xreadgroup", "evalsha", "eval", "auth", "ping")
 
 
@@ -113,6 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             is_clustered=False,
             directory=Path(name),
         )
+        # What the server keeps of its first client and of the scripts is no message's.
+        grow(seat, WARM_UP, window=chosen.window)
         found = [grow(seat, messages, window=chosen.window) for messages in chosen.messages]
         found.append(grow(seat, chosen.keys, chosen.keys, window=chosen.window))
         idle = idle_commands(seat)

@@ -173,10 +173,11 @@ class RedisLine:
                 with suppress(asyncio.CancelledError):
                     await self._work_came.wait()
                 continue
-            lane = self._lanes.popleft()
             self._busy.add(task)
             try:
-                await self._run_lane(lane)
+                while self._lanes:
+                    await self._run_lane(self._lanes.popleft())
+                    self._something_ended.give()
             finally:
                 self._busy.discard(task)
                 while task.cancelling():

@@ -120,22 +120,34 @@ def test_prefetch_grows_while_handlers_are_faster_and_shrinks_when_messages_wait
     for _ in range(10):
         prefetch.room_wanted()
         prefetch.room_found()
-        prefetch.came(prefetch.size, is_dry=True)
+        seconds.now += 0.01
+        prefetch.came(prefetch.size)
     assert prefetch.size == LARGEST
 
-    prefetch.came(3, is_dry=True)
+    prefetch.came(3)
     assert prefetch.size == LARGEST, "what came was all there was: that says nothing of handlers"
     for _ in range(20):
         prefetch.room_wanted()
         seconds.now += 2 * STARTED_WITHIN_SECONDS
         prefetch.room_found()
-        prefetch.came(1, is_dry=False)
+        prefetch.came(1)
     assert prefetch.size == 5
+
+
+def test_prefetch_stays_where_a_batch_takes_a_while_but_no_message_waits_for_long(seconds):
+    prefetch = Prefetch(None, concurrency=5, now=seconds)
+    for _ in range(10):
+        prefetch.room_wanted()
+        seconds.now += 0.7 * STARTED_WITHIN_SECONDS
+        prefetch.room_found()
+        prefetch.came(prefetch.size)
+
+    assert prefetch.size == 10
 
 
 def test_a_prefetch_that_was_given_stays(seconds):
     prefetch = Prefetch(7, concurrency=5, now=seconds)
-    prefetch.came(7, is_dry=True)
+    prefetch.came(7)
 
     assert prefetch.size == 7
 

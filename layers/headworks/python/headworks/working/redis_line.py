@@ -133,7 +133,7 @@ class RedisLine:
         received = fetched.deliveries
         self._alone_next = bool(fetched.suspects) or (bool(received) and received[0].is_suspect)
         if received:
-            self._prefetch.came(len(received), is_dry=not self._lanes)
+            self._prefetch.came(len(received))
             self._lanes.extend(_lanes(received))
             self._work_came.give_to(len(self._lanes))
 

@@ -64,6 +64,7 @@ bench: setup ## Measure a consumer beside plain Powertools, and long lists (a mi
 	$(VENV)/bin/python -m tests.benchmarks.long_lists
 
 bench-redis: setup ## Measure queues on Redis beside each other (half an hour; fails if the goals are missed)
+	$(VENV)/bin/python -m tests.benchmarks.redis_contest.growth
 	$(VENV)/bin/python -m tests.benchmarks.redis_contest
 
 mutants: setup ## Plant known bugs in a copy of the library: tests must notice each

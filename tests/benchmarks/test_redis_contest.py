@@ -6,15 +6,19 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
+from headworks.brokers.redis.address import Address
 from infra.local.workspace import PROJECT
 from tests.benchmarks.redis_contest.chart import as_svg
-from tests.benchmarks.redis_contest.contestants import OURS, PEERS, named
+from tests.benchmarks.redis_contest.contestants import HEADWORKS, OURS, PEERS, named
 from tests.benchmarks.redis_contest.environments import NotInstalled, environment
 from tests.benchmarks.redis_contest.figures import CLUSTERED, PLAIN, RAW, REDIS_7, Figures
+from tests.benchmarks.redis_contest.playing import Failed, Seat
 from tests.benchmarks.redis_contest.report import as_markdown
+from tests.support.valkey import Server
 
 
 def test_the_contest_measures_everything_of_ours_beside_the_raw_limit(tmp_path):
@@ -40,6 +44,23 @@ def test_the_contest_measures_everything_of_ours_beside_the_raw_limit(tmp_path):
     assert all(value > 0 for value in ours.values())
     assert told["medians"]["plain"][RAW]["xadd"] > 0
     assert "| headworks |" in (tmp_path / "redis.md").read_text()
+
+
+def test_growth_is_told_for_each_size_and_for_ordering_keys(tmp_path):
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.benchmarks.redis_contest.growth", "--messages", "500"),
+            *("--keys", "200", "--window", "0.2", "--build", tmp_path),
+        ],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+    )
+
+    told = json.loads((tmp_path / "redis-growth.json").read_text())
+    assert [(each["messages"], each["keys"]) for each in told["growth"]] == [(500, 0), (200, 200)]
+    assert all(each["microseconds_in"] > 0 and each["microseconds_out"] > 0 for each in told["growth"])
+    assert 0 < told["idle_commands_a_second"] < 5
 
 
 def test_each_goal_compares_ours_with_the_best_peer_of_the_same_setting():
@@ -86,6 +107,23 @@ def test_a_package_that_is_nowhere_is_said(tmp_path, monkeypatch):
 
     with pytest.raises(NotInstalled, match="uv"):
         environment(peer, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("program", "why"), [("gone.py", "gone.py"), ("measured.py", "headworks batch: ")], ids=["gone", "silent"]
+)
+def test_a_program_that_measures_nothing_is_said_with_its_last_words(tmp_path, program, why):
+    nowhere = Address(host="127.0.0.1", port=1)
+    seat = Seat(
+        contestant=replace(HEADWORKS, program=program),
+        environment=environment(HEADWORKS, tmp_path),
+        server=Server(address=nowhere, administrator=nowhere, directory=tmp_path),
+        is_clustered=False,
+        directory=tmp_path,
+    )
+
+    with pytest.raises(Failed, match=why):
+        seat.send("batch", 1)
 
 
 def test_a_name_that_nobody_has_is_refused():

@@ -67,7 +67,7 @@ PEERS = (
         name="BlitzQ",
         pins=("blitzq==1.1.0", "hiredis==3.5.0"),
         program="with_blitzq.py",
-        worker=("blitzq", "worker", "with_blitzq:queue", "--concurrency", "100", "--log-level", "WARNING"),
+        worker=("blitzq", "worker", "with_blitzq:queue", "--concurrency", "200", "--log-level", "WARNING"),
         sends=_EVERY_WAY,
         singles=3_000,
         messages=20_000,
@@ -109,7 +109,8 @@ PEERS = (
         singles=2_000,
         messages=2_000,
         per_message=(
-            "a key for each job, claimed by a key that expires, 3 tries; deduplicated by job id while it waits; no results"
+            "a key for each job, claimed by a key that expires, 3 tries; deduplicated by job id while it waits; no results; "
+            "looks every 5 ms (500 as it comes)"
         ),
     ),
     Contestant(

@@ -54,9 +54,12 @@ class Seat:
         options = self._options(messages, result, more)
         runner = "node" if self.contestant.runtime == "node" else "python"
         command = [self.environment.command(runner), str(PROGRAMS / self.contestant.program), way]
-        done = subprocess.run(
-            command, env=options, cwd=PROGRAMS, capture_output=True, check=False, timeout=LONGEST_SECONDS
-        )
+        try:
+            done = subprocess.run(
+                command, env=options, cwd=PROGRAMS, capture_output=True, check=False, timeout=LONGEST_SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Failed(f"{self.contestant.name} {way}: {error}") from error
         # What it measured counts, even if it trips over itself on its way out.
         if not result.exists():
             raise Failed(f"{self.contestant.name} {way}: {done.stderr.decode(errors='replace')[-500:]}")

@@ -40,13 +40,13 @@ def as_markdown(figures: Figures, rounds: int) -> str:
             (each.claim, f"{each.reached:.2f}", f"{each.wanted:.2f}", "yes" if each.is_met else "no")
             for each in goals
         ]
-        parts.append("## Goals\n\n" + _table(("", "reached", "wanted", "met"), rows))
+        parts.append("## Goals\n\n" + table(("", "reached", "wanted", "met"), rows))
     who = [
         (each.name, ", ".join(each.pins) or "this project", each.per_message) for each in (HEADWORKS, *PEERS)
     ]
-    parts.append("## What each does for a message\n\n" + _table(("", "version", "does"), who))
+    parts.append("## What each does for a message\n\n" + table(("", "version", "does"), who))
     if figures.troubles:
-        parts.append("## Not measured\n\n" + _table(("", "why"), sorted(figures.troubles.items())))
+        parts.append("## Not measured\n\n" + table(("", "why"), sorted(figures.troubles.items())))
     return "\n\n".join(parts) + "\n"
 
 
@@ -94,9 +94,9 @@ def _setting(figures: Figures, setting: str) -> str:
         (name, *(_cell(figures.of(setting, name, each), COLUMNS[each][1]) for each in COLUMNS))
         for name in figures.contestants(setting)
     ]
-    table = _table(("", *(title for title, _ in COLUMNS.values())), rows)
+    measured = table(("", *(title for title, _ in COLUMNS.values())), rows)
     limit = figures.of(setting, RAW, "xadd")
-    return table + (f"\n\nThe server itself: {limit:,.0f} XADD a second, pipelined." if limit else "")
+    return measured + (f"\n\nThe server itself: {limit:,.0f} XADD a second, pipelined." if limit else "")
 
 
 def _ordered(figures: Figures, setting: str) -> str:
@@ -109,13 +109,14 @@ def _ordered(figures: Figures, setting: str) -> str:
             rows.append((f"{name}, {keys}", *(_cell(each, ",.0f") for each in of)))
     if not rows:
         return ""
-    return _table(("In order by key", "in batches, /s", "drained, /s"), rows)
+    return table(("In order by key", "in batches, /s", "drained, /s"), rows)
 
 
 def _cell(value: float | None, how: str) -> str:
     return "-" if value is None else format(value, how)
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -49,10 +49,10 @@ def _in_and_out(seat: Seat, messages: int) -> Iterator[Measured]:
     yield "bytes", (seat.used_bytes() - before) / messages
     with seat.worker(messages) as worker:
         yield "drain", worker.until_it_is_done()["per_second"]
-        _until_nothing_is_left(seat)
+        until_nothing_is_left(seat)
 
 
-def _until_nothing_is_left(seat: Seat) -> None:
+def until_nothing_is_left(seat: Seat) -> None:
     """Ours leaves nothing behind: what isn't settled in the end was no drain.  Raises `Failed`."""
     if seat.contestant.name != OURS:
         return
@@ -86,4 +86,4 @@ def _ordered(seat: Seat, messages: int, keys: int) -> Iterator[Measured]:
     yield f"batch, {of_keys(keys)}", seat.send("batch", messages, ordering_keys=keys)
     with seat.worker(messages, ordering_keys=keys) as worker:
         yield f"drain, {of_keys(keys)}", worker.until_it_is_done()["per_second"]
-        _until_nothing_is_left(seat)
+        until_nothing_is_left(seat)

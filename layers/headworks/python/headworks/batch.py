@@ -88,7 +88,7 @@ class _Lot:
 
 
 # What threads tell the one that runs the batch, and that changes its state.
-_Event = Settled | Ended | _Lot | _Over
+_Event = Settled | Ended | _Lot | _Over | None
 
 
 class Batch:
@@ -110,6 +110,10 @@ class Batch:
         self._unrecorded: list[Ended] = []
         self._record_by = 0.0
         self._completions = Completions(workshop, remaining)
+
+    def look_again(self) -> None:
+        """How much time there is has changed.  For another thread."""
+        self._events.put(None)
 
     def run(self, deliveries: Sequence[Delivery]) -> Result:
         """Bring every delivery to an outcome, and settle them all."""

@@ -26,6 +26,8 @@ READ_TIMEOUT_SECONDS = 2
 ATTEMPTS = 3
 # At least as many connections as handlers that run at once, or they queue for one.
 POOL_CONNECTIONS = 50
+# ReceiveMessage: WaitTimeSeconds.
+LONGEST_POLL_SECONDS = 20
 
 
 def config(*, read_timeout: int = READ_TIMEOUT_SECONDS, attempts: int = ATTEMPTS) -> Config:
@@ -46,6 +48,12 @@ def config(*, read_timeout: int = READ_TIMEOUT_SECONDS, attempts: int = ATTEMPTS
 def sqs() -> SQSClient:
     """The client that brokers send and settle through."""
     return boto3.client("sqs", config=config())
+
+
+@cache
+def sqs_to_receive() -> SQSClient:
+    """The client that workers poll with: an answer may take as long as the longest poll."""
+    return boto3.client("sqs", config=config(read_timeout=LONGEST_POLL_SECONDS + READ_TIMEOUT_SECONDS))
 
 
 @cache

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from headworks import wiring
-from headworks.batch import CLERKS, Batch, Workshop
+from headworks.batch import Batch
 from headworks.brokers.record import delivery_of
 from headworks.call import Call
 from headworks.clock import SystemClock
 from headworks.errors import HeadworksError, InvalidDeclaration
-from headworks.processing import Processing
+from headworks.workshop import workshop_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from headworks.clock import Clock
     from headworks.queue import Queue
     from headworks.wiring import ConsumerParts
+
+_CONSUMPTION = "headworks_consumption"
 
 
 def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
@@ -58,7 +60,26 @@ def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
     def handler(event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         return batches.answer(event, context)
 
+    # For whoever runs the same consumer elsewhere: see `consumption_of`.
+    vars(handler)[_CONSUMPTION] = batches.consumption
     return handler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumption:
+    """What a consumer's function was made of."""
+
+    queue: Queue
+    consumer: str
+    handle: Callable[..., Awaitable[None] | None]
+    in_batches: bool
+    parts: ConsumerParts
+
+
+def consumption_of(handler: object) -> Consumption | None:
+    """What a handler that `Consumer` made consumes, also through decorators that keep its attributes."""
+    found = getattr(handler, _CONSUMPTION, None)
+    return found if isinstance(found, Consumption) else None
 
 
 class _Batches:
@@ -82,28 +103,16 @@ class _Batches:
         self._consumer = consumer
         self._in_batches = in_batches
         self._parts = parts or wiring.consumer_parts(queue, consumer)
-        call = Call(handle, timeout=queue.timeout)
-        self._workshop = Workshop(
-            queue=queue,
-            processing=Processing(
-                queue,
-                consumer,
-                call,
-                ledger=self._parts.ledger,
-                claim_check=self._parts.claim_check,
-                clock=clock,
-                log=self._parts.log,
-                version=self._parts.version,
-                announcer=self._parts.announcer,
-            ),
-            call=call,
-            pool=ThreadPoolExecutor(queue.concurrency, thread_name_prefix=queue.name),
-            clerks=ThreadPoolExecutor(CLERKS, thread_name_prefix="clerk"),
-            ledger=self._parts.ledger,
-            broker=self._parts.broker,
-            log=self._parts.log,
-            exit_process=self._parts.exit_process,
-            pause=self._parts.pause,
+        self.consumption = Consumption(
+            queue=queue, consumer=consumer, handle=handle, in_batches=in_batches, parts=self._parts
+        )
+        self._workshop = workshop_of(
+            queue,
+            consumer,
+            Call(handle, timeout=queue.timeout),
+            self._parts,
+            clock=clock,
+            concurrency=queue.concurrency,
         )
 
     def answer(self, event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:

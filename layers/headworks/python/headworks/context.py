@@ -27,10 +27,10 @@ class NotExtendable(HeadworksError):
 
 
 def refuse_to_extend(by: timedelta) -> None:
-    """On Lambda a run has the time of its function, and no more."""
+    """On Lambda, and on SQS, a run has the time of its batch, and no more."""
     raise NotExtendable(
-        f"a run on Lambda can't be given {by} more: its time is its function's; declare a longer timeout of the "
-        "queue, or run the consumer in a worker"
+        f"a run can't be given {by} more here: its time is its batch's; declare a longer timeout of the queue, "
+        "or take the queue over Redis with a worker"
     )
 
 
@@ -40,8 +40,8 @@ class Context:
 
     `attempt` counts from 1 up to `max_attempts`, anew where the message was replayed; `history`
     holds the failed ones before it, of all its life, the first and the latest.  `remaining_time()`
-    is what the handler may still use; in a worker `extend(by)` adds to it, on Lambda it raises
-    `NotExtendable`.  `idempotency_key` is the same on every attempt: pass it on
+    is what the handler may still use; in a worker of a Redis queue `extend(by)` adds to it,
+    elsewhere it raises `NotExtendable`.  `idempotency_key` is the same on every attempt: pass it on
     to whatever the effect calls, as `traceparent` (W3C) to whatever should appear in the same
     trace.  An operator who has a completed message run again makes it another key, `<key>.again<n>`.  Lines of `logger`
     name the message, the attempt and the trace.

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from headworks import outcome
 from headworks.batch import Batch
+from headworks.chunks import chunks
 from headworks.context import BatchContext
 from headworks.errors import Failed, UnknownMessage
+from headworks.ledger.ledger import MOST_AT_ONCE
 from headworks.processing import Boundary, of_generation
 
 if TYPE_CHECKING:
@@ -54,7 +56,8 @@ class WholeBatch(Batch):
         super().__init__(workshop, remaining, request_id=request_id)
         self._consumer = consumer
         self._leased: list[_Leased] = []
-        # What the ledger is to hear of those that aren't done: by clerks, when the handler has ended.
+        # What the ledger is to hear when the handler has ended, by clerks: of those that are done, and of others.
+        self._done: list[Ended] = []
         self._unwritten: list[Callable[[], Settled]] = []
 
     def _take_on(self, opened: Opened, lease: Lease) -> None:
@@ -66,9 +69,11 @@ class WholeBatch(Batch):
             return
         self._start(self._shop.pool, self._run_whole)
         self._collect()
+        for some in chunks(self._done, MOST_AT_ONCE):
+            self._start(self._shop.clerks, partial(self._complete_together, some))
         for write in self._unwritten:
             self._start(self._shop.clerks, partial(self._write, write))
-        if self._unwritten:
+        if self._done or self._unwritten:
             self._collect()
 
     def _run_whole(self) -> None:
@@ -81,7 +86,7 @@ class WholeBatch(Batch):
             return
         for ended in self._ran(self._ready()):
             if isinstance(ended.verdict, outcome.Done):
-                self._events.put(ended)
+                self._done.append(ended)
             else:
                 self._unwritten.append(partial(processing.record, ended))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from headworks.announcements import Announcer
     from headworks.brokers.broker import Broker, Sender
+    from headworks.brokers.sqs_receiving import SqsReceiver
     from headworks.ledger.ledger import Ledger
     from headworks.operations.flags import DynamoDBFlags
     from headworks.queue import Queue
@@ -96,6 +97,14 @@ def sqs_broker(queue: Queue, consumer: str, settings: Settings, log: Log) -> Sqs
         dead_letter_url=settings.dead_letter_queue_url(queue, consumer),
         log=log,
     )
+
+
+def sqs_receiver(queue: Queue, consumer: str, settings: Settings | None = None) -> SqsReceiver:
+    """The deployed queue, for a worker that polls it."""
+    # Imported here: on Lambda nobody polls, and a cold start doesn't pay for it.
+    from headworks.brokers.sqs_receiving import SqsReceiver
+
+    return SqsReceiver(clients.sqs_to_receive(), url=(settings or Settings()).queue_url(queue, consumer))
 
 
 def dynamodb_ledger(queue: Queue, consumer: str, settings: Settings) -> DynamoDBLedger:

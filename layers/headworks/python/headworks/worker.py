@@ -8,21 +8,27 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from headworks.errors import HeadworksError
+from headworks.clock import SystemClock
+from headworks.errors import HeadworksError, InvalidDeclaration
 from headworks.working.health import Health, HealthEndpoint
 from headworks.working.order import WorkOrder
-from headworks.working.redis_work import RedisWork
+from headworks.working.parts import RedisParts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import FrameType
 
+    from headworks.clock import Clock
     from headworks.message import Message
     from headworks.queue import Queue
-    from headworks.working.parts import RedisParts
+    from headworks.working.parts import SqsParts
+    from headworks.working.redis_work import RedisWork
+    from headworks.working.sqs_work import SqsWork
 
 DEFAULT_CONCURRENCY = 5
-DEFAULT_POLL = timedelta(seconds=1)
+REDIS_POLL = timedelta(seconds=1)
+# Each poll of SQS is paid for, and a stop waits for it.
+SQS_POLL = timedelta(seconds=5)
 DEFAULT_GRACE = timedelta(seconds=30)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -36,7 +42,9 @@ class Worker:
     a thread can't be, and goes on.
 
     `prefetch` is how many messages are fetched at once while those before are worked on; left
-    out, it follows how fast handlers are.  `poll` is how long a fetch waits for a message.
+    out, it follows how fast handlers are.  On SQS a batch of `concurrency` messages comes after
+    the other, and nothing is fetched ahead.  `poll` is how long a fetch waits for a message: 1 s
+    on Redis, 5 s on SQS, which takes whole seconds up to 20.
 
     Stopped, by `stop` or SIGTERM or SIGINT, it fetches nothing more, hands back what it hasn't
     started and gives what runs `grace` to end; a second time, it doesn't wait.
@@ -50,15 +58,16 @@ class Worker:
         queue: Queue,
         handle: Callable[..., Awaitable[None] | None],
         *,
-        parts: RedisParts,
+        parts: RedisParts | SqsParts,
         consumer: str | None = None,
         concurrency: int = DEFAULT_CONCURRENCY,
         prefetch: int | None = None,
-        poll: timedelta = DEFAULT_POLL,
+        poll: timedelta | None = None,
         grace: timedelta = DEFAULT_GRACE,
         on_processed: Callable[[Message[Any], timedelta], object] | None = None,
         on_failed: Callable[[BaseException, Message[Any]], object] | None = None,
         health_port: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
         order = WorkOrder(
             queue=queue,
@@ -66,12 +75,13 @@ class Worker:
             handle=handle,
             concurrency=concurrency,
             prefetch=prefetch,
-            poll=poll,
+            poll=_usual_poll(parts) if poll is None else poll,
             grace=grace,
+            clock=clock or SystemClock(),
             on_processed=on_processed,
             on_failed=on_failed,
         )
-        self._work = RedisWork(order, parts)
+        self._work = _work(order, parts)
         self._health_port = health_port
         self._once = threading.Lock()
 
@@ -127,6 +137,25 @@ class Worker:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _usual_poll(parts: RedisParts | SqsParts) -> timedelta:
+    return REDIS_POLL if isinstance(parts, RedisParts) else SQS_POLL
+
+
+def _work(order: WorkOrder, parts: RedisParts | SqsParts) -> RedisWork | SqsWork:
+    if isinstance(parts, RedisParts):
+        # Imported here: a worker of one transport doesn't need the other's client.
+        from headworks.working.redis_work import RedisWork
+
+        return RedisWork(order, parts)
+    if order.prefetch is not None:
+        raise InvalidDeclaration(
+            f"{order.queue.name}: on SQS nothing is fetched ahead: a batch is what may run at once"
+        )
+    from headworks.working.sqs_work import SqsWork
+
+    return SqsWork(order, parts)
 
 
 class AlreadyRun(HeadworksError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import measured
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 app = Ardiq(
     redis_url=measured.URL,
     queue_name="bench",
-    concurrency=int(os.environ.get("BENCH_CONCURRENCY", "200")),
+    concurrency=500,
     result_ttl_ms=0,
 )
 tally = measured.Tally()

@@ -9,6 +9,7 @@ import asyncio
 import os
 import ssl
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import measured
@@ -36,7 +37,9 @@ CERTIFICATE = os.environ.get("BENCH_CERTIFICATE")
 TLS = ssl.create_default_context(cafile=CERTIFICATE) if CERTIFICATE else None
 ADDRESS = address_of(measured.URL, tls=TLS)
 ORDERING_KEYS = int(os.environ.get("BENCH_ORDERING_KEYS") or 0)
-CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY") or 100)
+WINDOW = timedelta(seconds=float(os.environ.get("BENCH_WINDOW") or 86_400))
+CONCURRENCY = 100
+PROCESS = os.getpid()
 clock = SystemClock()
 tally = measured.Tally()
 
@@ -49,7 +52,13 @@ class Payload(msgspec.Struct):
     sent: float
 
 
-QUEUE = Queue(name="bench", payload=Payload, consumers=("handle_event",), fifo=bool(ORDERING_KEYS))
+QUEUE = Queue(
+    name="bench",
+    payload=Payload,
+    consumers=("handle_event",),
+    fifo=bool(ORDERING_KEYS),
+    deduplication_window=WINDOW,
+)
 acceptance = Acceptance(Keys(QUEUE.name), QUEUE.consumers, window=QUEUE.deduplication_window, fifo=QUEUE.fifo)
 
 
@@ -64,7 +73,7 @@ def offer(payload: measured.Payload) -> Offer:
         type="measured",
         clock=clock,
         queue=QUEUE.name,
-        idempotency_key=f"k-{number}-{sent}",
+        idempotency_key=f"{PROCESS}-{number}",
         ordering_key=ordering_key,
     )
     return Offer(

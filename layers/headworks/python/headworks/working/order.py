@@ -12,11 +12,12 @@ from headworks.telemetry import Action
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from headworks.clock import Clock
     from headworks.message import Message
     from headworks.queue import Queue
     from headworks.telemetry import Log
 
-# A stop must not wait for a poll that nobody ends.
+# ReceiveMessage's, and a stop waits for a poll under way.
 LONGEST_POLL = timedelta(seconds=20)
 
 
@@ -31,6 +32,7 @@ class WorkOrder:
     prefetch: int | None
     poll: timedelta
     grace: timedelta
+    clock: Clock
     on_processed: Callable[[Message[Any], timedelta], object] | None = None
     on_failed: Callable[[BaseException, Message[Any]], object] | None = None
 

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from headworks.brokers.redis.address import Address
     from headworks.brokers.redis.scripts import Scripts
+    from headworks.brokers.sqs_receiving import SqsReceiver
     from headworks.claim_check import ClaimCheck
     from headworks.telemetry import Counts, Log
+    from headworks.wiring import ConsumerParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +35,11 @@ class RedisParts:
     version: str = ""
     scripts: Scripts | None = None
     exit_process: Callable[[int], object] = os._exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqsParts:
+    """A queue on SQS: the parts that the consumer has on Lambda, and what Lambda does there."""
+
+    consumer: ConsumerParts
+    receiver: SqsReceiver

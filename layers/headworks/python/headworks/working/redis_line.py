@@ -33,6 +33,7 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 # What a cancelled handler may still do.
 LAST_MOMENT_SECONDS = 0.5
+BREATHES_EVERY_SECONDS = 0.005
 SETTLED_WITHIN_SECONDS = 5.0
 
 
@@ -80,6 +81,7 @@ class RedisLine:
         self._is_stopping = False
         self._is_hurried = False
         self._is_over = False
+        self._breathe_at = 0.0
         self.last_fetch = time.monotonic()
 
     @property
@@ -199,9 +201,16 @@ class RedisLine:
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - ours is never the message's attempt
                 verdict = self._comes_back(received, error)
             self._outbox.put(verdict)
+            if time.monotonic() >= self._breathe_at:
+                await self._breathe()
             if type(verdict) is Waits:
                 # On FIFO the rest of a run comes back behind it; settling sees to that.
                 return
+
+    async def _breathe(self) -> None:
+        """Let what has finished be settled: handlers that never wait would leave it for a crash to repeat."""
+        await asyncio.sleep(0)
+        self._breathe_at = time.monotonic() + BREATHES_EVERY_SECONDS
 
     def _comes_back(self, received: Received, error: BaseException) -> Verdict:
         self._trouble("a runner failed, and its message comes back", error)

@@ -18,7 +18,6 @@ from headworks.brokers.redis.entry_ledger import EntryLedger
 from headworks.brokers.redis.keys import Keys
 from headworks.brokers.redis.verdicts import Verdicts
 from headworks.call import Call
-from headworks.clock import SystemClock
 from headworks.processing import Processing
 from headworks.working.attempts import Attempts
 from headworks.working.handler import Handler
@@ -121,7 +120,7 @@ class RedisWork:
                 self._line = None
 
     def _attempts(self, threads: ThreadPoolExecutor, tally: Tally) -> Attempts:
-        order, parts, clock = self._order, self._parts, SystemClock()
+        order, parts, clock = self._order, self._parts, self._order.clock
         entries = EntryLedger(clock)
         processing = Processing(
             order.queue,

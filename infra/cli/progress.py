@@ -154,6 +154,8 @@ class _Driver(Thread):
             lost = 0
             if not document.read(Replay).goes_on:
                 return document
+            # It answers at once where somebody else is at work on it: whoever asked before, until their time is over.
+            self.admin.pause(LOOK_SECONDS)
 
 
 def _look(admin: Admin, id_: str, told: Callable[[Replay], None]) -> None:

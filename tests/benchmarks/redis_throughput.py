@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import statistics
 import tempfile
 import threading
@@ -18,7 +19,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,13 +32,19 @@ from headworks.brokers.redis.keys import Keys
 from headworks.brokers.redis.operation import command, packed
 from headworks.clock import SystemClock
 from headworks.message import new_message
+from headworks.queue import Queue
+from headworks.telemetry import PowertoolsLog
+from headworks.worker import Worker
+from headworks.working.parts import RedisParts
 from tests.support.valkey import SERVERS, Server, ask, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from headworks.brokers.redis.delivered import Received
+    from headworks.message import Message
 
+CONSUMER = "do_nothing"
 PAYLOAD_BYTES = 150
 PREFETCH = 500
 BATCH = 1_000
@@ -120,7 +127,7 @@ def drain(stage: Stage, *, keys: int = 0) -> float:
         handled += 1
 
     async def work() -> float:
-        deliveries = Deliveries(Keys("bench").of("handle"), "worker", lease=LEASE, fifo=bool(keys))
+        deliveries = Deliveries(Keys("bench").of(CONSUMER), "worker", lease=LEASE, fifo=bool(keys))
         over = threading.Event()
         heartbeat = threading.Thread(target=_keep_alive, args=(stage.server, deliveries, over))
         heartbeat.start()
@@ -150,8 +157,31 @@ def drain(stage: Stage, *, keys: int = 0) -> float:
 
     speed = asyncio.run(work())
     with Connection(stage.server.address) as connection:
-        assert connection.run(_ask("XLEN", Keys("bench").of("handle").stream)) == 0
+        assert connection.run(_ask("XLEN", Keys("bench").of(CONSUMER).stream)) == 0
     return speed
+
+
+def work(stage: Stage, *, keys: int = 0) -> float:
+    """The library's worker with a handler that does nothing, from its first message to its last."""
+    times: list[float] = []
+    handled = 0
+
+    async def handle(message: Message[Any]) -> None:
+        nonlocal handled
+        handled += 1
+        if handled in (1, stage.messages):
+            times.append(time.perf_counter())
+        if handled == stage.messages:
+            worker.stop()
+
+    log = PowertoolsLog("benchmark")
+    logging.getLogger("benchmark").setLevel(logging.WARNING)
+    parts = RedisParts(address=stage.server.address, log=log, counts=lambda *_: None, lease=LEASE)
+    queue = Queue(name="bench", payload=dict, consumers=(CONSUMER,), fifo=bool(keys))
+    worker = Worker(queue, handle, parts=parts)
+    worker.run()
+    assert ask(stage.server.administrator, "XLEN", Keys("bench").of(CONSUMER).stream) == 0
+    return stage.messages / (times[1] - times[0])
 
 
 def _keep_alive(server: Server, deliveries: Deliveries, over: threading.Event) -> None:
@@ -161,7 +191,7 @@ def _keep_alive(server: Server, deliveries: Deliveries, over: threading.Event) -
 
 
 def _acceptance(keys: int) -> Acceptance:
-    return Acceptance(Keys("bench"), ["handle"], window=timedelta(minutes=5), fifo=bool(keys))
+    return Acceptance(Keys("bench"), [CONSUMER], window=timedelta(minutes=5), fifo=bool(keys))
 
 
 def _ask(*arguments):
@@ -174,6 +204,8 @@ def measure(stage: Stage, rounds: int) -> dict[str, list[float]]:
         ("raw XADD, pipelined", lambda: raw_xadd(stage)),
         ("enqueue", lambda: enqueue(stage)),
         ("drain", lambda: drain(stage)),
+        ("enqueue again", lambda: enqueue(stage)),
+        ("drain, the whole worker", lambda: work(stage)),
     ]
     for keys in (1, 100, 10_000):
         steps.append((f"enqueue, {keys:,} ordering keys", lambda keys=keys: enqueue(stage, keys=keys)))

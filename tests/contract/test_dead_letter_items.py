@@ -29,13 +29,13 @@ IDENTITY = layout.identity("orders/fulfil_order", "k")
 class Stand:
     """One dead letter, its consumer, and two operators with clients of their own."""
 
-    def __init__(self, new_client, table, clock):
+    def __init__(self, new_client, table, clock, *, queue=QUEUE):
         self.table, self.clock = table, clock
         self.reader = new_client()
-        self.ledger = DynamoDBLedger(QUEUE, "fulfil_order", new_client(), table=table, clock=clock)
+        self.ledger = DynamoDBLedger(queue, "fulfil_order", new_client(), table=table, clock=clock)
         self.client = new_client()
         self.mine, self.others = (
-            DynamoDBDeadLetters(QUEUE, "fulfil_order", client, table=table, clock=clock)
+            DynamoDBDeadLetters(queue, "fulfil_order", client, table=table, clock=clock)
             for client in (self.client, new_client())
         )
 
@@ -79,10 +79,11 @@ class Stand:
 
 
 @pytest.fixture(params=["moto", pytest.param("emulator", marks=pytest.mark.e2e)])
-def stand(request, clock):
+def new_stand(request, clock):
+    """Answers a stand for a declaration."""
     if request.param == "emulator":
-        clients = request.getfixturevalue("emulator_clients")
-        return Stand(lambda: clients("dynamodb"), request.getfixturevalue("ledger_table"), clock)
+        clients, table = request.getfixturevalue("emulator_clients"), request.getfixturevalue("ledger_table")
+        return lambda queue: Stand(lambda: clients("dynamodb"), table, clock, queue=queue)
     aws = request.getfixturevalue("aws")
     aws("dynamodb").create_table(TableName="ledger", **LEDGER_TABLE)
 
@@ -91,7 +92,12 @@ def stand(request, clock):
         read_partiql(client, through=aws("dynamodb"))
         return client
 
-    return Stand(new_client, "ledger", clock)
+    return lambda queue: Stand(new_client, "ledger", clock, queue=queue)
+
+
+@pytest.fixture
+def stand(new_stand):
+    return new_stand(QUEUE)
 
 
 def expiration(item):
@@ -170,6 +176,29 @@ def test_the_body_of_what_was_completed_stays_for_good_while_it_is_put_back(stan
     assert (expiration(stand.body), expiration(stand.item())) == (layout.NEVER, layout.NEVER)
     stand.mine.give_back([claim])
     assert expiration(stand.item()) == int((stand.clock.now() + QUEUE.memory_of_keys).timestamp())
+
+
+def test_an_edit_prolongs_no_dead_letter_that_is_kept_for_a_time(new_stand):
+    stand = new_stand(a_queue(dead_letters_kept_for=timedelta(days=30)))
+    stand.bury()
+    before = stand.body
+
+    stand.mine.edit("k", OTHER, by="ada")
+
+    assert (stand.body["expiration"], stand.body[layout.KEPT]) == (before["expiration"], before[layout.KEPT])
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_is_kept_for_a_time_does_not_expire_once_it_is_sent(new_stand, edited):
+    stand = new_stand(a_queue(dead_letters_kept_for=timedelta(days=3)))
+    stand.bury()
+    if edited:
+        stand.mine.edit("k", OTHER, by="ada")
+
+    stand.mine.sent([stand.claim()])
+
+    assert expiration(stand.body) >= int((stand.clock.now() + QUEUE.memory_of_waits).timestamp())
+    assert expiration(stand.item()) >= int((stand.clock.now() + QUEUE.memory_of_keys).timestamp())
 
 
 def test_a_claim_is_not_made_where_another_came_in_between(stand):

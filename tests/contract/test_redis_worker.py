@@ -489,3 +489,95 @@ def test_a_hook_that_nobody_would_await_is_refused(queue):
 
     with pytest.raises(InvalidDeclaration, match="on_processed is async"):
         queue.worker(lambda _message: None, on_processed=hook)
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_worker_works_on_every_kind_of_server(redis_server, fifo):
+    queue = WorkedQueue(redis_server, fifo=fifo, retry=RetryPolicy(delays=(SECOND,), jitter=0))
+    seen, failed = [], []
+
+    async def handle(message):
+        if message.data == "m50" and not failed:
+            failed.append(message.data)
+            raise Retry("once")
+        seen.append(message.data)
+
+    names = [f"m{n}" for n in range(100)]
+    queue.send(*names)
+    try:
+        worker = queue.start(handle)
+        queue.await_drained()
+        queue.end(worker)
+    finally:
+        queue.close()
+
+    assert (seen if fifo else sorted(seen)) == (names if fifo else sorted(names))
+    assert queue.counted == {"Done": 100, "Retry": 1}
+    assert not queue.troubles()
+
+
+def test_a_thread_that_takes_too_long_is_told_of_and_stays_the_messages_only_run(make, gate):
+    queue = make(timeout=SECOND)
+    queue.send("m1")
+    queue.start(gate.handle, lease=0.6)
+    until(queue.troubles, what="it is told of")
+
+    assert (queue.figures().pending, queue.figures().due) == (1, 0)
+    gate.open.set()
+    queue.await_drained()
+    assert queue.troubles() == [
+        "a handler takes longer than its queue's timeout, and a thread can't be stopped: it goes on"
+    ]
+    assert (gate.seen, queue.figures().done) == (["m1"], 1)
+
+
+def test_what_a_plain_function_returns_is_awaited(queue):
+    seen = []
+
+    async def later(message):
+        await asyncio.sleep(0)
+        seen.append(message.data)
+
+    queue.send("m1")
+    queue.start(lambda message: later(message))
+    queue.await_drained()
+
+    assert seen == ["m1"]
+
+
+def test_a_message_that_kills_its_process_too_often_is_dead(make):
+    queue = make(max_crashes=1)
+    queue.send("m1")
+    # The first death may have been a neighbour's doing: only those that it had alone count.
+    for death in range(3):
+        process = queue.other_process(f"dead {death}", lease=1)
+        until(lambda process=process: _take(queue, process), what="it is taken again")
+    seen = []
+    queue.start(lambda message: seen.append(message.data), lease=1)
+    queue.await_drained()
+
+    assert not seen
+    [kept] = queue.letters()
+    assert (kept.letter.key, kept.letter.reason) == ("m1", "crashed")
+
+
+def test_what_was_only_prefetched_when_a_process_died_is_run_and_nobody_calls_it_crashed(make):
+    queue = make(max_crashes=0)
+    names = [f"m{n}" for n in range(50)]
+    queue.send(*names)
+    process = queue.other_process("dead", lease=1)
+    assert len(_take(queue, process, most=50)) == 50
+    seen = []
+
+    async def handle(message, context):
+        seen.append((message.data, context.attempt))
+
+    queue.start(handle, lease=1)
+    queue.await_drained()
+
+    assert sorted(seen) == sorted((name, 1) for name in names)
+    assert not queue.letters()
+
+
+def _take(queue, process, most=10):
+    return queue.connection.run(process.fetch(most, block=0.2, idle=True)).deliveries

@@ -289,7 +289,7 @@ REPLAYS = (
     Bug(
         "a rate isn't kept to",
         (CARRIED_ON, OPERATION),
-        (Swap("operations/shift.py", "Shift._paced", "sent / self._request.rate", "0"),),
+        (Swap("operations/shift.py", "Shift._pace", "sent / self._request.rate", "0"),),
     ),
     Bug(
         "a replay goes on however many fail again",

@@ -33,6 +33,23 @@ def test_a_rate_is_kept_to(stand):
     assert 4 * SECOND <= stand.clock.now() - began <= 5 * SECOND
 
 
+def test_the_time_that_sending_takes_is_part_of_the_rate(stand):
+    stand.bury(*keys(400))
+    began = stand.clock.now()
+    send = stand.broker.resend_all
+
+    def send_slowly(resendings):
+        stand.clock.advance(1.5 * SECOND)
+        return send(resendings)
+
+    stand.broker.resend_all = send_slowly
+    stand.time_left = 10 * MINUTE
+    replay = stand.replay(rate=5)
+
+    assert replay.sent == 400
+    assert stand.clock.now() - began <= 85 * SECOND
+
+
 def test_a_rate_is_kept_to_from_one_shift_to_the_next(stand):
     stand.bury(*keys(3))
     began = stand.clock.now()

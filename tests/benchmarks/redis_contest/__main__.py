@@ -28,7 +28,7 @@ from tests.benchmarks.redis_contest.stages import measure
 from tests.support.valkey import NotThere, Server, running
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.benchmarks.redis_contest.contestants import Contestant
     from tests.benchmarks.redis_contest.environments import Environment
@@ -70,13 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figures = Figures()
     players = _players(named(chosen.only), chosen.build / "peers", figures)
     settings = [each for each in SETTINGS if each.name in chosen.settings]
-    _play(players, settings, figures, rounds=chosen.rounds, scale=chosen.scale)
     chosen.build.mkdir(parents=True, exist_ok=True)
-    report = as_markdown(figures, chosen.rounds)
-    (chosen.build / "redis.md").write_text(report)
-    (chosen.build / "redis.json").write_text(json.dumps(as_json(figures, chosen.rounds), indent=2) + "\n")
-    (chosen.build / "redis.svg").write_text(as_svg(figures))
-    print(report)
+    for number in _rounds(players, settings, figures, rounds=chosen.rounds, scale=chosen.scale):
+        # At once: who stops it has what there is.
+        (chosen.build / "redis.md").write_text(as_markdown(figures, number))
+        (chosen.build / "redis.json").write_text(json.dumps(as_json(figures, number), indent=2) + "\n")
+        (chosen.build / "redis.svg").write_text(as_svg(figures))
+    print(as_markdown(figures, chosen.rounds))
     print(f"In {chosen.build}: redis.md, redis.json, redis.svg")
     sys.exit(not all(goal.is_met for goal in figures.goals()))
 
@@ -93,14 +93,15 @@ def _players(
     return players
 
 
-def _play(
+def _rounds(
     players: Sequence[tuple[Contestant, Environment]],
     settings: Sequence[Setting],
     figures: Figures,
     *,
     rounds: int,
     scale: float,
-) -> None:
+) -> Iterator[int]:
+    """Play them; after each, its number."""
     with ExitStack() as stack:
         stages = []
         for setting in settings:
@@ -118,6 +119,7 @@ def _play(
                 figures.loads.append(os.getloadavg()[0])
                 print(f"round {number + 1}, {setting.name}", file=sys.stderr)
                 _play_round(players, setting, server, figures, scale)
+            yield number + 1
 
 
 def _play_round(

@@ -83,9 +83,10 @@ def as_json(figures: Figures, rounds: int) -> dict[str, Any]:
 
 def _circumstances(figures: Figures, rounds: int) -> str:
     load = f"{min(figures.loads):.1f} to {max(figures.loads):.1f}" if figures.loads else "unknown"
+    times = "one round" if rounds == 1 else f"{rounds} rounds"
     return (
-        f"# Queues on Redis\n\nMedians of {rounds} rounds in which all take turns, on {os.cpu_count()} CPUs under a load of "
-        f"{load} (the contest itself makes about 2): figures of one run compare, those of two don't."
+        f"# Queues on Redis\n\nMedians of {times} in which all take turns, on {os.cpu_count()} CPUs under a load "
+        f"of {load} (the contest itself makes about 2): figures of one run compare, those of two don't."
     )
 
 

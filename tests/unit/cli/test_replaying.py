@@ -263,6 +263,14 @@ def test_a_request_that_is_lost_on_its_way_does_not_end_a_replay():
     assert carry(admin).read(Replay).state == "finished"
 
 
+def test_a_replay_that_somebody_else_is_at_work_on_is_asked_for_again_after_a_pause():
+    admin = Scripted(posts=[a_replay(), a_replay(), a_replay(state="finished")], gets=[a_replay()])
+
+    carry(admin)
+
+    assert admin.pauses == 2
+
+
 def test_an_api_that_is_gone_ends_it_and_says_that_the_replay_goes_on(capsys):
     admin = Scripted(posts=[NoAnswer("it took too long")], gets=[NoAnswer("x")])
 

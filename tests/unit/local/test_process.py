@@ -40,8 +40,11 @@ def is_alive(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with open(f"/proc/{pid}/stat") as stat:  # gone, but for whoever should have asked how it ended
-        return ") Z " not in stat.read()
+    try:
+        with open(f"/proc/{pid}/stat") as stat:  # gone, but for whoever should have asked how it ended
+            return ") Z " not in stat.read()
+    except (ProcessLookupError, FileNotFoundError):
+        return False  # it went between the two looks
 
 
 needs_proc = pytest.mark.skipif(

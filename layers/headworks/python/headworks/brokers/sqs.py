@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 # SendMessage: DelaySeconds.
 MAX_DELAY_SECONDS = 900
+CALLS_AT_ONCE = 8
 
 # What SQS refuses in a body or an attribute: all but these may travel (SendMessage, MessageBody).
 _REFUSED = re.compile("[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -108,7 +110,13 @@ class SqsBroker:
         return self._sending.send([entry])[0]
 
     def resend_all(self, resendings: Sequence[Resending]) -> list[str | None]:
-        return self._sending.send([self._entry_again(each) for each in resendings])
+        entries = [self._entry_again(each) for each in resendings]
+        if self._queue.fifo:
+            return self._sending.send(entries)
+        # Nothing orders them: several calls are on their way at a time.
+        with ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="resend") as calls:
+            answers = calls.map(self._sending.send, chunks(entries, MOST_ENTRIES))
+            return [error for answer in answers for error in answer]
 
     def _entry_again(self, resending: Resending) -> dict[str, Any]:
         entry: dict[str, Any] = {"MessageBody": resending.letter.body}

@@ -108,41 +108,41 @@ class DynamoDBDeadLetters:
     def _claim(self, keys: Sequence[str], putting: Putting, lasts: timedelta) -> dict[str, Claim | Refusal]:
         """Answers for those that stood still."""
         now, found = self._clock.now(), self._read(keys)
-        answers: dict[str, Claim | Refusal] = {}
-        wanted: list[tuple[Claim, _Met]] = []
-        for key in keys:
-            met = found.get(key)
-            refusal = Refusal.GONE if met is None else met.refusal(putting, now)
-            if refusal is not None or met is None:
-                answers[key] = refusal or Refusal.GONE
-            else:
-                wanted.append((met.claim(putting, ends=now + lasts), met))
-        statements = [
-            claimed(
-                self._table,
-                self._list,
-                claim,
-                met.attributes,
-                putting,
-                forgotten=now + self._queue.memory_of_keys,
-            )
-            for claim, met in wanted
-        ]
-        refused = {
-            claim.entry.key
-            for (claim, _), took in zip(wanted, self._execute(statements), strict=True)
-            if not took
+        refusals = {
+            key: Refusal.GONE if (met := found.get(key)) is None else met.refusal(putting, now)
+            for key in keys
         }
+        wanted = [
+            (found[key].claim(putting, ends=now + lasts), found[key])
+            for key, refusal in refusals.items()
+            if refusal is None
+        ]
+        mine = self._made(wanted, putting, forgotten=now + self._queue.memory_of_keys)
+        lasting = {claim.token for claim, met in wanted if met.must_last}
+        self._execute(
+            [kept_for_good(self._table, self._list, each) for each in mine if each.token in lasting]
+        )
+        refused = {key: refusal for key, refusal in refusals.items() if refusal is not None}
+        return {**refused, **{each.entry.key: each for each in mine}}
+
+    def _made(
+        self, wanted: Sequence[tuple[Claim, _Met]], putting: Putting, *, forgotten: datetime
+    ) -> list[Claim]:
+        """Make these claims; answers those that could be made."""
+        took = self._execute(
+            [
+                claimed(self._table, self._list, claim, met.attributes, putting, forgotten=forgotten)
+                for claim, met in wanted
+            ]
+        )
+        refused = {claim.entry.key for (claim, _), each in zip(wanted, took, strict=True) if not each}
         # A claim that was made, and whose answer was lost, is refused when botocore repeats it.
         owners = {key: met.candidate.item.owner for key, met in self._read(list(refused)).items()}
-        mine = [
+        return [
             claim
             for claim, _ in wanted
             if claim.entry.key not in refused or owners.get(claim.entry.key) == claim.token
         ]
-        completed = [each for each in mine if each.was is State.COMPLETED and each.body_version]
-        self._execute([kept_for_good(self._table, self._list, each) for each in completed])
-        return answers | {each.entry.key: each for each in mine}
 
     def _read(self, keys: Sequence[str]) -> dict[str, _Met]:
         """What the table has of these keys, by key."""
@@ -283,6 +283,15 @@ class _Met:
         """Whether the first message is kept already; an earlier message of the same key isn't it."""
         kept_of = self.original.get(layout.EDITED_MESSAGE)
         return bool(kept_of == string(self.candidate.item.entry.message_id))
+
+    @property
+    def must_last(self) -> bool:
+        """Whether its body would expire while its message is on its way: of what was completed, and, where dead
+        letters are kept for a time only, of what was edited, which isn't given another time once it is sent.
+        """
+        expires = "written" in self.body and "expiration" in self.body
+        was_completed = self.candidate.item.state is State.COMPLETED
+        return expires and (was_completed or layout.EDITED_MESSAGE in self.body)
 
     @property
     def as_read(self) -> dict[str, Any]:

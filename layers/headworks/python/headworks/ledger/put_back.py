@@ -101,7 +101,7 @@ def spent(table: str, owner_of_list: str, claim: Claim, *, until: datetime) -> S
 
 
 def kept_for_good(table: str, owner_of_list: str, claim: Claim) -> Statement:
-    """The body of what was completed doesn't expire any more."""
+    """The body of what was completed, or edited, doesn't expire any more."""
     body = layout.body_id(layout.identity(owner_of_list, claim.entry.key))
     return _update(table, body, {"expiration": number(layout.NEVER)}, _version(claim))
 

@@ -58,6 +58,21 @@ class PuttingBack:
         refused = Counter(each for each in answers if isinstance(each, Refusal))
         claims = [each for each in answers if isinstance(each, Claim)]
         errors: dict[str, str] = {}
+        sendings = self._readied(address, claims, refused, errors)
+        errors |= self._send(address, sendings)
+        on_queue = [claim for claim, _ in sendings if claim.token not in errors]
+        dead_letters.sent(on_queue)
+        sent = {claim.token for claim in on_queue}
+        dead_letters.give_back([claim for claim in claims if claim.token not in sent])
+        for claim in claims:
+            if claim.token in sent or claim.token in errors:
+                self._tell(address, claim, errors.get(claim.token))
+        return Came(sent=len(on_queue), refused=refused, errors=tuple(errors.values()))
+
+    def _readied(
+        self, address: Address, claims: Sequence[Claim], refused: Counter[Refusal], errors: dict[str, str]
+    ) -> list[tuple[Claim, Resending]]:
+        """What can be sent, with its body; the others are counted, or why they can't be is kept (by token)."""
         sendings: list[tuple[Claim, Resending]] = []
         for claim in claims:
             try:
@@ -69,15 +84,7 @@ class PuttingBack:
                 self._hold_up(address, claim)
             else:
                 sendings.append((claim, _resending(claim, letter)))
-        errors |= self._send(address, sendings)
-        on_queue = [claim for claim, _ in sendings if claim.token not in errors]
-        dead_letters.sent(on_queue)
-        sent = {claim.token for claim in on_queue}
-        dead_letters.give_back([claim for claim in claims if claim.token not in sent])
-        for claim in claims:
-            if claim.token in sent or claim.token in errors:
-                self._tell(address, claim, errors.get(claim.token))
-        return Came(sent=len(on_queue), refused=refused, errors=tuple(errors.values()))
+        return sendings
 
     def _send(self, address: Address, sendings: Sequence[tuple[Claim, Resending]]) -> dict[str, str]:
         """Why claims (by token) aren't on the queue."""

@@ -205,6 +205,7 @@ class Shift:
         sent_before, errors = self._progress.sent, 0
         while self._progress.in_hand and self._has_time():
             self._parts.pause(self._rest().total_seconds())
+            began = self._parts.clock.now()
             some = self._progress.in_hand[:MOST_AT_ONCE]
             by_consumer: dict[str, list[str]] = {}
             for member in some:
@@ -212,6 +213,7 @@ class Shift:
             for consumer, keys in by_consumer.items():
                 came = self._putting_back.put_back(Address(self._queue.name, consumer), keys)
                 self._count(came, is_redo=is_redo)
+                self._pace(came.sent, began)
                 errors += len(came.errors)
             self._progress = replace(self._progress, in_hand=self._progress.in_hand[len(some) :])
         if self._progress.sent > sent_before:
@@ -238,14 +240,13 @@ class Shift:
             moved=progress.moved or bool(sent or came.errors),
             given_back=progress.given_back or bool(came.errors),
             last_error=came.errors[0] if came.errors else progress.last_error,
-            not_before=self._paced(came.sent),
         )
 
-    def _paced(self, sent: int) -> float:
-        """When the next may be sent, so that no more than `rate` go a second."""
-        if self._request.rate is None or not sent:
-            return self._progress.not_before
-        return self._parts.clock.now().timestamp() + sent / self._request.rate
+    def _pace(self, sent: int, began: datetime) -> None:
+        """Say when the next may be sent, so that no more than `rate` go a second; sending takes a part of that time."""
+        if self._request.rate is not None:
+            not_before = max(self._progress.not_before, began.timestamp()) + sent / self._request.rate
+            self._progress = replace(self._progress, not_before=not_before)
 
     def _skip(self, refusal: Refusal, number: int) -> None:
         if refusal is not Refusal.SENT:

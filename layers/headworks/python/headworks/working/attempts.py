@@ -18,7 +18,7 @@ from headworks.telemetry import Action
 from headworks.working.allowance import Allowance
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from headworks.brokers.redis.delivered import Received, Verdict
     from headworks.brokers.redis.entry_ledger import EntryLedger
@@ -54,6 +54,9 @@ class Attempts:
         self._handler = handler
         self._processing = processing
         self._verdicts = verdicts
+        self.timeout = queue.timeout
+        self._key_path = queue.key_path
+        self._carrier = _Carrier(queue.name)
         self._entries = entries
         self._clock = clock
         self._log = log
@@ -68,24 +71,27 @@ class Attempts:
     async def run(self, received: Received) -> Verdict:
         """Bring a delivery to its verdict.  Raises only what is a fault of our own."""
         message = self._readable(received)
-        if message is None or received.crashes > self._queue.max_crashes:
+        if message is None or (received.count > 1 and received.crashes > self._queue.max_crashes):
             return await asyncio.to_thread(self._bury_unrun, received)
         attempt = _attempt(received)
         self._processing.tell_started(received, message, attempt=attempt)
-        time = _Time(self._queue.timeout)
+        time = _Time(self, message)
         whole: Message[Any] = message
         started = perf_counter()
         with Boundary() as boundary:
-            whole = await self._whole(message)
+            if message.data_ref is None:
+                whole = self._processing.whole(message)
+            else:
+                whole = await asyncio.to_thread(self._processing.whole, message)
             context = self._context(received, message, time) if self._handler.takes_context else None
-            await self._handler.run(whole, context, time.allowance, lambda: self._tell_overdue(message))
+            await self._handler.run(whole, context, time)
         duration_ms = (perf_counter() - started) * 1000
         if boundary.error is None:
             self._processing.tell_done(received, message, attempt=attempt, duration_ms=duration_ms)
             self._tally.add_one("Done", duration_ms)
             self._hooks.processed(whole, duration_ms)
             return Finished(received)
-        error = time.told(boundary.error, self._queue.timeout)
+        error = time.told(boundary.error)
         return await self._failed(received, message, whole, error, duration_ms)
 
     async def _failed(
@@ -109,9 +115,9 @@ class Attempts:
 
     def _readable(self, received: Received) -> Message[bytes] | None:
         """The message, unless nobody is to run it."""
-        carrier = _Carrier(received, self._queue.name)
+        self._carrier.received = received
         try:
-            message = decode(received.body, carrier=carrier, key_path=self._queue.key_path)
+            message = decode(received.body, carrier=self._carrier, key_path=self._key_path)
         except Undecodable:
             return None
         if message.expires_at is not None and message.is_expired(self._clock.now()):
@@ -140,11 +146,6 @@ class Attempts:
         )
         return self._processing.bury_crashed(opened, suspect)
 
-    async def _whole(self, message: Message[bytes]) -> Message[Any]:
-        if message.data_ref is None:
-            return self._processing.whole(message)
-        return await asyncio.to_thread(self._processing.whole, message)
-
     def _context(self, received: Received, message: Message[bytes], time: _Time) -> Context:
         allowance = time.allowance()
         lease = self._lease(received, message)
@@ -160,7 +161,8 @@ class Attempts:
             history=received.past.failures,
         )
 
-    def _tell_overdue(self, message: Message[bytes]) -> None:
+    def tell_overdue(self, message: Message[bytes]) -> None:
+        """Say that a thread takes longer than it may."""
         self._log(
             Action.TROUBLE,
             what="a handler takes longer than its queue's timeout, and a thread can't be stopped: it goes on",
@@ -172,47 +174,51 @@ class Attempts:
 class _Time:
     """The time of one run, which most of them never ask for."""
 
-    __slots__ = ("_allowance", "_timeout")
+    __slots__ = ("_allowance", "_attempts", "_message")
 
-    def __init__(self, timeout: timedelta) -> None:
-        self._timeout = timeout
+    def __init__(self, attempts: Attempts, message: Message[bytes]) -> None:
+        self._attempts = attempts
+        self._message = message
         self._allowance: Allowance | None = None
 
     def allowance(self) -> Allowance:
         """What it may use."""
         if self._allowance is None:
-            self._allowance = Allowance(self._timeout)
+            self._allowance = Allowance(self._attempts.timeout)
         return self._allowance
 
-    def told(self, error: Exception, timeout: timedelta) -> Exception:
+    def tell_overdue(self) -> None:
+        """It takes longer, and nobody can stop it."""
+        self._attempts.tell_overdue(self._message)
+
+    def told(self, error: Exception) -> Exception:
         """The error, told as what it is where the time was used up."""
-        if self._allowance is None or not self._allowance.is_used_up:
+        if self._allowance is None or not self._allowance.is_used_up or not isinstance(error, Cancelled):
             return error
-        return (
-            TimeoutError(f"the handler took longer than {timeout}") if isinstance(error, Cancelled) else error
-        )
+        return TimeoutError(f"the handler took longer than {self._attempts.timeout}")
 
 
 class _Carrier:
-    """What an entry knows of its message, for a body that names itself by nothing."""
+    """What the entry that is read now knows of its message, for a body that names itself by nothing."""
 
-    __slots__ = ("_received", "queue")
+    __slots__ = ("queue", "received")
 
-    def __init__(self, received: Received, queue: str) -> None:
-        self._received = received
+    received: Received
+
+    def __init__(self, queue: str) -> None:
         self.queue = queue
 
     @property
     def id(self) -> str:
-        return self._received.message_id
+        return self.received.message_id
 
     @property
     def sent_at(self) -> datetime:
-        return self._received.sent_at
+        return self.received.sent_at
 
     @property
     def ordering_key(self) -> str | None:
-        return self._received.ordering_key
+        return self.received.ordering_key
 
 
 def _attempt(received: Received) -> int:

@@ -7,7 +7,7 @@ import inspect
 import types
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from headworks.call import takes_context
 
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 class Abandoned(BaseException):
     """Nobody waits for a run any more, but it hasn't ended: it came to no outcome."""
+
+
+class RunTime(Protocol):
+    """The time of one run."""
+
+    def allowance(self) -> Allowance:
+        """What it may use."""
+
+    def tell_overdue(self) -> None:
+        """It takes longer, and nobody can stop it."""
 
 
 class Handler:
@@ -41,24 +51,22 @@ class Handler:
         self,
         message: Message[Any],
         context: Context | None,
-        allowance: Callable[[], Allowance],
-        overdue: Callable[[], object],
+        time: RunTime,
     ) -> Awaitable[None]:
         """One run.  One that waits for something is cancelled when its time is up; a thread can't be.
 
-        The time is asked for only by those that wait; `overdue` is told of a thread that takes longer.
+        The time is asked for only by those that wait.
         """
         arguments = (message,) if context is None else (message, context)
         if self.is_async:
-            return in_a_context_of_its_own(_coroutine(self._awaited(*arguments)), allowance)
-        return self._in_a_thread(arguments, allowance(), overdue)
+            return in_a_context_of_its_own(_coroutine(self._awaited(*arguments)), time.allowance)
+        return self._in_a_thread(arguments, time)
 
-    async def _in_a_thread(
-        self, arguments: tuple[Any, ...], allowance: Allowance, overdue: Callable[[], object]
-    ) -> None:
+    async def _in_a_thread(self, arguments: tuple[Any, ...], time: RunTime) -> None:
+        allowance = time.allowance()
         loop = asyncio.get_running_loop()
         work = partial(copy_context().run, self._handle, *arguments)
-        allowance.watch(loop, overdue)
+        allowance.watch(loop, time.tell_overdue)
         try:
             result = await asyncio.shield(loop.run_in_executor(self._threads, work))
         except asyncio.CancelledError as error:
@@ -66,7 +74,7 @@ class Handler:
         finally:
             allowance.stop_watching()
         if inspect.isawaitable(result):
-            await in_a_context_of_its_own(_coroutine(result), lambda: allowance)
+            await in_a_context_of_its_own(_coroutine(result), time.allowance)
 
 
 @types.coroutine
@@ -101,7 +109,7 @@ def in_a_context_of_its_own(
 
 
 def _coroutine(awaitable: Awaitable[None]) -> Coroutine[Any, Any, None]:
-    return awaitable if inspect.iscoroutine(awaitable) else _awaiting(awaitable)
+    return awaitable if isinstance(awaitable, types.CoroutineType) else _awaiting(awaitable)
 
 
 async def _awaiting(awaitable: Awaitable[None]) -> None:

@@ -27,6 +27,7 @@ class Prefetch:
         self._least = max(concurrency, 1)
         self._now = now
         self._wanted_at = now()
+        self._came_at = now()
         self._waited = 0.0
         self.size = given if given is not None else 2 * self._least
 
@@ -38,11 +39,14 @@ class Prefetch:
         """It begins."""
         self._waited = self._now() - self._wanted_at
 
-    def came(self, number: int, *, is_dry: bool) -> None:
-        """So many came; `is_dry` says that all of those before had been started by then."""
+    def came(self, number: int) -> None:
+        """So many came."""
+        now = self._now()
+        is_quick = now - self._came_at < STARTED_WITHIN_SECONDS / 2
+        self._came_at = now
         if self._is_given:
             return
-        if is_dry and number >= self.size:
-            self.size = min(2 * self.size, LARGEST)
-        elif not is_dry and self._waited > STARTED_WITHIN_SECONDS:
+        if self._waited > STARTED_WITHIN_SECONDS:
             self.size = max(self.size // 2, self._least)
+        elif is_quick and number >= self.size:
+            self.size = min(2 * self.size, LARGEST)

@@ -133,7 +133,7 @@ class RedisLine:
         received = fetched.deliveries
         self._alone_next = bool(fetched.suspects) or (bool(received) and received[0].is_suspect)
         if received:
-            self._prefetch.came(len(received), is_dry=not self._lanes)
+            self._prefetch.came(len(received))
             self._lanes.extend(_lanes(received))
             self._work_came.give_to(len(self._lanes))
 
@@ -173,10 +173,11 @@ class RedisLine:
                 with suppress(asyncio.CancelledError):
                     await self._work_came.wait()
                 continue
-            lane = self._lanes.popleft()
             self._busy.add(task)
             try:
-                await self._run_lane(lane)
+                while self._lanes:
+                    await self._run_lane(self._lanes.popleft())
+                    self._something_ended.give()
             finally:
                 self._busy.discard(task)
                 while task.cancelling():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from headworks import outcome
@@ -61,7 +62,9 @@ class SqsWork:
             exit_process=self._leave_for_good,
         )
         self._tally = Tally(consumer.counts)
-        self._stopped = threading.Event()
+        # A signal's handler may interrupt whoever reads these: nothing here takes a lock.
+        self._is_stopped = False
+        self._stops: SimpleQueue[None] = SimpleQueue()
         self._stop_by = 0.0
         self._must_exit = False
         self._is_running = False
@@ -88,7 +91,7 @@ class SqsWork:
         """Work until `stop`.  Ends the process where a thread's handler outlives its time."""
         self._is_running = True
         try:
-            while not self._stopped.is_set():
+            while not self._is_stopped:
                 self._work_once()
                 self._tally.publish()
         finally:
@@ -100,9 +103,10 @@ class SqsWork:
 
     def stop(self) -> None:
         """Come to an end; the second time, at once.  From any thread, and from a signal's handler."""
-        grace = 0.0 if self._stopped.is_set() else self._order.grace.total_seconds()
+        grace = 0.0 if self._is_stopped else self._order.grace.total_seconds()
         self._stop_by = time.monotonic() + grace
-        self._stopped.set()
+        self._is_stopped = True
+        self._stops.put(None)
         if (batch := self._batch) is not None:
             batch.look_again()
 
@@ -110,7 +114,7 @@ class SqsWork:
         deliveries = self._receive()
         if not deliveries:
             return
-        if self._stopped.is_set():
+        if self._is_stopped:
             self._give_back(deliveries)
             return
         self._held = len(deliveries)
@@ -132,24 +136,29 @@ class SqsWork:
     def _receive(self) -> list[Delivery]:
         """What there is; nothing where SQS can't be asked and a stop comes before it can."""
         pause, is_told = FIRST_PAUSE_SECONDS, False
-        while not self._stopped.is_set():
+        while not self._is_stopped:
             try:
                 deliveries = self._parts.receiver.receive(self._order.concurrency, poll=self._order.poll)
             except Unavailable as error:
                 if not is_told:
                     self._trouble("nothing can be received; tried again until it works", error)
                 is_told = True
-                self._stopped.wait(pause)
+                self._wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
                 self._last_fetch = time.monotonic()
                 return deliveries
         return []
 
+    def _wait(self, seconds: float) -> None:
+        """So long, or until it is stopped."""
+        with suppress(Empty):
+            self._stops.get(timeout=seconds)
+
     def _remaining(self, ends: float) -> timedelta:
         now = time.monotonic()
         left = timedelta(seconds=ends - now)
-        if self._stopped.is_set():
+        if self._is_stopped:
             left = min(left, timedelta(seconds=self._stop_by - now), self._order.queue.timeout - MOMENT)
         return max(left, timedelta(0))
 
@@ -163,7 +172,7 @@ class SqsWork:
     def _leave_for_good(self, _code: int) -> None:
         """A handler can't be stopped: nothing new is begun, and the process ends when the batch is settled."""
         self._must_exit = True
-        self._stopped.set()
+        self._is_stopped = True
 
     def _trouble(self, what: str, error: Unavailable) -> None:
         self._parts.consumer.log(

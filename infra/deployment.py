@@ -12,6 +12,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from headworks.brokers.redis.address import address_of
+from headworks.errors import InvalidDeclaration
+from infra.cache_limits import CacheLimits
 from infra.dependencies import Target
 from infra.tree import Tree
 
@@ -37,7 +39,8 @@ class Deployment:
     commas) that deliveries may go to.  `endpoint_urls` are the URLs that this deployment
     gives, by endpoint.  `alarm_email` is told of every alarm.  `redis_url` is the server of the
     queues that are declared to travel over Redis; without one they go over SQS.  Requests above
-    `requests_per_second` and `burst` are answered 429, which every provider retries.
+    `requests_per_second` and `burst` are answered 429, which every provider retries.  With
+    `low_latency` there is a cache for queues on Redis, within these limits.
     """
 
     local: bool = False
@@ -47,8 +50,15 @@ class Deployment:
     redis_url: str | None = None
     requests_per_second: int = 1000
     burst: int = 2000
+    low_latency: CacheLimits | None = None
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     tree: Tree = field(default_factory=Tree)
+
+    def __post_init__(self) -> None:
+        if self.local and self.low_latency:
+            raise InvalidDeclaration(
+                "low_latency=true: a local run has no ElastiCache; leave it out, or deploy to AWS"
+            )
 
     @classmethod
     def from_context(cls, node: Node, topology: Topology) -> Deployment:
@@ -65,6 +75,7 @@ class Deployment:
             },
             alarm_email=node.try_get_context("alarm_email"),
             redis_url=_redis_url(node.try_get_context("redis_url")),
+            low_latency=CacheLimits.from_context(node),
         )
 
     def url_of(self, endpoint: Endpoint) -> str | None:

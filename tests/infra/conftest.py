@@ -168,7 +168,7 @@ def synthesise(topology, assembly, *, context=None, tree=None):
         deployment = replace(deployment, tree=tree)
     stacks = build(app, topology, deployment)
     app.synth()
-    templates = {stack.stack_name: Template.from_stack(stack) for stack in stacks}
+    templates = {stack.stack_name: Template.from_stack(stack) for stack in stacks if stack is not None}
     return Synthesised(topology, deployment, stacks, assembly, templates)
 
 

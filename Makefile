@@ -21,7 +21,7 @@ SYNC := env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test lint unit emulated e2e conformance chaos bench mutants format deploy clean
+.PHONY: help setup dev test lint unit emulated e2e conformance chaos bench bench-redis mutants format deploy clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ chaos: setup ## Kill processes at every named point, and close the books (minute
 bench: setup ## Measure a consumer beside plain Powertools, and long lists (a minute; fails if the goals are missed)
 	$(VENV)/bin/python -m tests.benchmarks.consumer_cost
 	$(VENV)/bin/python -m tests.benchmarks.long_lists
+
+bench-redis: setup ## Measure queues on Redis beside each other (half an hour; fails if the goals are missed)
+	$(VENV)/bin/python -m tests.benchmarks.redis_contest.growth
+	$(VENV)/bin/python -m tests.benchmarks.redis_contest
 
 mutants: setup ## Plant known bugs in a copy of the library: tests must notice each
 	$(VENV)/bin/python -m tests.mutants

@@ -11,6 +11,7 @@ from headworks.errors import HeadworksError
 from infra import names
 from infra.deployment import Deployment
 from infra.guard_rails import check_packages, guard
+from infra.stacks.low_latency import HeadworksLowLatency
 from infra.stacks.monitoring import HeadworksMonitoring
 from infra.stacks.service import HeadworksService
 from infra.stacks.storage import HeadworksStorage
@@ -26,6 +27,7 @@ class Stacks(NamedTuple):
     storage: HeadworksStorage
     service: HeadworksService
     monitoring: HeadworksMonitoring
+    low_latency: HeadworksLowLatency | None = None
 
 
 def build(app: cdk.App, topology: Topology, deployment: Deployment) -> Stacks:
@@ -33,11 +35,18 @@ def build(app: cdk.App, topology: Topology, deployment: Deployment) -> Stacks:
     check_packages(topology, deployment.tree)
     guard(app)
     storage = HeadworksStorage(app, names.STORAGE, topology=topology, deployment=deployment)
+    limits = deployment.low_latency
+    low_latency = HeadworksLowLatency(app, names.LOW_LATENCY, limits=limits) if limits else None
     service = HeadworksService(app, names.SERVICE, topology=topology, deployment=deployment, storage=storage)
     monitoring = HeadworksMonitoring(
-        app, names.MONITORING, topology=topology, deployment=deployment, service=service
+        app,
+        names.MONITORING,
+        topology=topology,
+        deployment=deployment,
+        service=service,
+        low_latency=low_latency,
     )
-    return Stacks(storage, service, monitoring)
+    return Stacks(storage, service, monitoring, low_latency)
 
 
 def main() -> None:

@@ -11,6 +11,9 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from headworks.brokers.redis.address import address_of
+from headworks.errors import InvalidDeclaration
+from infra.cache_limits import CacheLimits
 from infra.dependencies import Target
 from infra.tree import Tree
 
@@ -34,18 +37,28 @@ class Deployment:
     `local` is the run on a laptop: functions run in the interpreter that is there, and
     nothing outlives the run.  `allowed_networks` are private networks (CIDR, joined by
     commas) that deliveries may go to.  `endpoint_urls` are the URLs that this deployment
-    gives, by endpoint.  `alarm_email` is told of every alarm.  Requests above
-    `requests_per_second` and `burst` are answered 429, which every provider retries.
+    gives, by endpoint.  `alarm_email` is told of every alarm.  `redis_url` is the server of the
+    queues that are declared to travel over Redis; without one they go over SQS.  Requests above
+    `requests_per_second` and `burst` are answered 429, which every provider retries.  With
+    `low_latency` there is a cache for queues on Redis, within these limits.
     """
 
     local: bool = False
     allowed_networks: str | None = None
     endpoint_urls: Mapping[str, str] = field(default_factory=dict)
     alarm_email: str | None = None
+    redis_url: str | None = None
     requests_per_second: int = 1000
     burst: int = 2000
+    low_latency: CacheLimits | None = None
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     tree: Tree = field(default_factory=Tree)
+
+    def __post_init__(self) -> None:
+        if self.local and self.low_latency:
+            raise InvalidDeclaration(
+                "low_latency=true: a local run has no ElastiCache; leave it out, or deploy to AWS"
+            )
 
     @classmethod
     def from_context(cls, node: Node, topology: Topology) -> Deployment:
@@ -61,6 +74,8 @@ class Deployment:
                 if url
             },
             alarm_email=node.try_get_context("alarm_email"),
+            redis_url=_redis_url(node.try_get_context("redis_url")),
+            low_latency=CacheLimits.from_context(node),
         )
 
     def url_of(self, endpoint: Endpoint) -> str | None:
@@ -92,3 +107,10 @@ class Deployment:
     @property
     def _machine(self) -> Literal["arm64", "x86_64"]:
         return "x86_64" if self.local and platform.machine().lower() in ("x86_64", "amd64") else "arm64"
+
+
+def _redis_url(url: str | None) -> str | None:
+    """A Redis' URL, if it is one.  Raises `InvalidDeclaration`."""
+    if url:
+        address_of(url)
+    return url or None

@@ -15,6 +15,7 @@ CDK = ("aws_cdk", "constructs", "cdk_nag")
 CLIENTS = ("boto3", "botocore", "redis", "urllib3", "aws_lambda_powertools")
 PURE = (
     "pipeline",
+    "headworks.bucket",
     "headworks.message",
     "headworks.naming",
     "headworks.payload",

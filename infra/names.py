@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 STORAGE = "HeadworksStorage"
+LOW_LATENCY = "HeadworksLowLatency"
 SERVICE = "HeadworksService"
 MONITORING = "HeadworksMonitoring"

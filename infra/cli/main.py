@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from infra.cli import control, dead, editing, finding, lists, local, replaying, replays, stats, taking_away
+from infra.cli import (
+    control,
+    dead,
+    editing,
+    finding,
+    lists,
+    local,
+    replaying,
+    replays,
+    stats,
+    taking_away,
+    work,
+)
 from infra.cli.asking import Commands
 
 app = typer.Typer(
@@ -22,6 +34,7 @@ for command in (
     control.purge,
     local.send,
     local.dev,
+    work.work,
 ):
     app.command()(command)
 dead.app.command("edit")(editing.edit)

@@ -6,25 +6,23 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
-from constructs import Construct
 
 from headworks.queue import KEPT_PREFIX
-from infra.acknowledgments import acknowledge, acknowledge_wildcard
+from infra.constructs.private_bucket import PrivateBucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aws_cdk import RemovalPolicy
+    from constructs import Construct
 
     from headworks.queue import Queue
     from infra.constructs.pipeline_function import PipelineFunction
 
 
-class ClaimCheckBucket(Construct):
-    """Private, encrypted, over TLS only; bodies go when no copy of their message can live any more.
+class ClaimCheckBucket(PrivateBucket):
+    """Bodies go when no copy of their message can live any more.
 
     What is kept for a dead letter goes by no rule, unless its queue keeps them for a time only.  Without versions: every
     object is written once, under its message's id, and a version would keep a body beyond
@@ -34,36 +32,16 @@ class ClaimCheckBucket(Construct):
     def __init__(
         self, scope: Construct, id_: str, *, queues: Iterable[Queue], removal_policy: RemovalPolicy
     ) -> None:
-        super().__init__(scope, id_)
         lives: dict[str, timedelta] = {}
         for queue in queues:
             lives |= {queue.body_prefix: queue.memory_of_keys, queue.waiting_prefix: queue.memory_of_waits}
             if queue.memory_of_the_dead is not None:
                 lives[queue.kept_prefix] = queue.memory_of_the_dead
-        self.bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id=f"expire-{prefix.rstrip('/')}",
-                    prefix=prefix,
-                    expiration=Duration.days(math.ceil(life / timedelta(days=1))),
-                )
-                for prefix, life in sorted(lives.items())
-            ],
+        super().__init__(
+            scope,
+            id_,
+            lives={prefix: math.ceil(life / timedelta(days=1)) for prefix, life in lives.items()},
             removal_policy=removal_policy,
-        )
-
-        acknowledge(
-            self.bucket,
-            "S1",
-            reason="Only this pipeline's functions may use it, and their log lines name every message; "
-            "access logs would need a second bucket and cost as much as the bodies.",
         )
 
     def grant_check_in(self, grantee: PipelineFunction, queue: Queue) -> None:
@@ -72,22 +50,22 @@ class ClaimCheckBucket(Construct):
         Keeping is copying, so it asks for reading too.
         """
         bodies = f"{queue.body_prefix}{queue.name}/*"
-        self._grant_objects(grantee, "s3:PutObject", bodies)
-        self._grant_objects(grantee, "s3:GetObject", bodies)
-        self._grant_objects(grantee, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
+        self._grant_bodies(grantee, "s3:PutObject", bodies)
+        self._grant_bodies(grantee, "s3:GetObject", bodies)
+        self._grant_bodies(grantee, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
 
     def grant_check_out(self, grantee: PipelineFunction, queue: Queue) -> None:
         """Allow reading bodies of a queue's messages, whatever life they were given, and keeping them."""
-        self._grant_objects(grantee, "s3:GetObject", f"*/{queue.name}/*")
-        self._grant_objects(grantee, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
-        self._grant_objects(grantee, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
+        self._grant_bodies(grantee, "s3:GetObject", f"*/{queue.name}/*")
+        self._grant_bodies(grantee, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
+        self._grant_bodies(grantee, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
         self._grant_looking(grantee)
 
     def grant_keep(self, grantee: PipelineFunction, queues: Iterable[Queue]) -> None:
         """Allow keeping these queues' bodies."""
-        self._grant_objects(grantee, "s3:GetObject", "*")
+        self._grant_bodies(grantee, "s3:GetObject", "*")
         for queue in queues:
-            self._grant_objects(grantee, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
+            self._grant_bodies(grantee, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
         self._grant_looking(grantee)
 
     def grant_waiting(self, grantee: PipelineFunction, queues: Iterable[Queue]) -> None:
@@ -95,7 +73,7 @@ class ClaimCheckBucket(Construct):
         for queue in queues:
             # What died before its queue kept them for a time only lies where it lay.
             for prefix in dict.fromkeys((KEPT_PREFIX, queue.kept_prefix, queue.waiting_prefix)):
-                self._grant_objects(grantee, "s3:GetObject", f"{prefix}{queue.name}/*")
+                self._grant_bodies(grantee, "s3:GetObject", f"{prefix}{queue.name}/*")
         self._grant_looking(grantee)
 
     def _grant_looking(self, grantee: PipelineFunction) -> None:
@@ -104,8 +82,7 @@ class ClaimCheckBucket(Construct):
             grantee=grantee.function, actions=["s3:ListBucket"], resource_arns=[self.bucket.bucket_arn]
         )
 
-    def _grant_objects(self, grantee: PipelineFunction, action: str, keys: str) -> None:
-        # Not Bucket.grant_put or grant_read: those allow actions by wildcard.
-        arn = self.bucket.arn_for_objects(keys)
-        iam.Grant.add_to_principal(grantee=grantee.function, actions=[action], resource_arns=[arn])
-        acknowledge_wildcard(grantee, arn, reason="Keys end with a message's id, which is new for each.")
+    def _grant_bodies(self, grantee: PipelineFunction, action: str, keys: str) -> None:
+        self._grant_objects(
+            grantee, action, keys, reason="Keys end with a message's id, which is new for each."
+        )

@@ -15,6 +15,8 @@ from headworks.telemetry import EXCUSED, EXPIRING, NAMESPACE, PAUSED
 from headworks.upkeep import BURY_CRASHED
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
+
     from infra.constructs.alarm_topic import AlarmTopic
     from infra.constructs.queue_service import ConsumerService
     from infra.deployment import Deployment
@@ -112,6 +114,19 @@ class MonitoredConsumer:
             at_least=IN_FLIGHT_ALARM,
             sentence=f"{IN_FLIGHT_ALARM:,} messages of {label} are in flight; at 120,000 SQS gives out no more. "
             f"Find out first why {consumer} fails so many of them: they wait for their retries.",
+        )
+
+        if self._service.drain is not None:
+            self._raise_alarm_of_drain(topic, self._service.drain)
+
+    def _raise_alarm_of_drain(self, topic: AlarmTopic, drain: lambda_.Function) -> None:
+        topic.alarm(
+            f"{self._service.id_}DrainErrors",
+            metric=drain.metric_errors(statistic="Sum", period=ALARM_PERIOD),
+            at_least=1,
+            sentence=f"What takes messages of {self._service.label} from Redis crashed or ran out of time. They come "
+            "back by themselves, but work may be done twice. Read the last lines of its log first: `trouble` says "
+            "whether Redis didn't answer.",
         )
 
     def _raise_alarms_of_the_dead(self, topic: AlarmTopic) -> None:

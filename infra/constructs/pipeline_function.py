@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class PipelineFunction(Construct):
     """`function`: one package of `functions/`, its log group, and a role that may write to it and trace.
 
-    What else it needs is told and granted by whoever composes it.
+    What else it needs is told and granted by whoever composes it.  `id_` tells it from another
+    function of the same package.
     """
 
     def __init__(
@@ -33,12 +34,13 @@ class PipelineFunction(Construct):
         scope: Construct,
         *,
         package: str,
+        id_: str | None = None,
         timeout: timedelta,
         memory_mb: int,
         layers: PipelineLayers,
         deployment: Deployment,
     ) -> None:
-        super().__init__(scope, resource_id(package))
+        super().__init__(scope, id_ or resource_id(package))
         self.package = package
         log_group = logs.LogGroup(
             self, "Logs", retention=deployment.log_retention, removal_policy=deployment.removal_policy

@@ -25,7 +25,8 @@ class SeveralConsumers(HeadworksError):
 class ConsumerService:
     """One consumer's parts, as ordinary constructs; `name` is the package that `function` runs.
 
-    `mapping_id` and `mapping_arn` are of the event source mapping between `queue` and `function`.
+    `drain` runs it, too, where messages come over Redis.  `mapping_id` and `mapping_arn` are of the
+    event source mapping between `queue` and `function`.
     """
 
     declaration: Queue
@@ -35,6 +36,7 @@ class ConsumerService:
     function: lambda_.Function
     mapping_id: str
     mapping_arn: str
+    drain: lambda_.Function | None = None
 
     @property
     def id_(self) -> str:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Aws, Duration
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
-from aws_cdk.aws_scheduler_targets import LambdaInvoke
-
 from headworks.upkeep import WAKE_WAITING
-from infra.constructs.naming import seconds
 from infra.constructs.pipeline_function import PipelineFunction
+from infra.constructs.starting import start_every
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,9 +16,6 @@ if TYPE_CHECKING:
     from infra.constructs.pipeline_layers import PipelineLayers
     from infra.constructs.pipeline_queue import PipelineQueue
     from infra.deployment import Deployment
-
-# The shortest that EventBridge Scheduler and Lambda take.
-SHORTEST_EVENT_AGE = Duration.minutes(1)
 
 
 class WakeWaitingFunction(PipelineFunction):
@@ -55,29 +47,4 @@ class WakeWaitingFunction(PipelineFunction):
                     queue.declaration.dead_letter_url_variable(name), consumer.dead_letter_queue.queue_url
                 )
                 consumer.queue.grant_send_messages(self.function)
-        # Scheduler hands its events over to Lambda's own queue, which has a patience of its own.
-        self.function.configure_async_invoke(retry_attempts=0, max_event_age=SHORTEST_EVENT_AGE)
-        scheduler.Schedule(
-            self,
-            "Schedule",
-            description=f"Headworks: starts {WAKE_WAITING.function}",
-            schedule=scheduler.ScheduleExpression.rate(seconds(WAKE_WAITING.interval)),
-            target=LambdaInvoke(
-                self.function,
-                role=self._starting_role().without_policy_updates(),
-                retry_attempts=0,
-                max_event_age=SHORTEST_EVENT_AGE,
-            ),
-        )
-
-    def _starting_role(self) -> iam.Role:
-        # The target's own may invoke every version of the function, by wildcard.
-        role = iam.Role(
-            self,
-            "StartingRole",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-            ),
-        )
-        self.function.grant_invoke_latest_version(role)
-        return role
+        start_every(WAKE_WAITING.interval, self)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from headworks.upkeep import DRAIN_EVENT
 from infra.local.aws import clients_of, reachable
 from infra.local.environment import ACCOUNT, REGION, cdk_environment
 from infra.local.errors import DeploymentFailed
@@ -30,7 +32,9 @@ COMMON = ("--no-notices", "--no-version-reporting", "--no-color")
 DEPLOY = ("--all", "--require-approval", "never", "--method", "direct", "--concurrency", "4")
 
 
-def deploy(workspace: Workspace, *, aws_endpoint_url: str, inbox_url: str, step: Step) -> Outputs:
+def deploy(
+    workspace: Workspace, *, aws_endpoint_url: str, inbox_url: str, redis_url: str | None, step: Step
+) -> Outputs:
     """Bootstrap, synthesise and deploy all stacks, and write down how to reach them.
 
     Every endpoint of the pipeline leads to the inbox.  Raises `DeploymentFailed`.
@@ -39,7 +43,9 @@ def deploy(workspace: Workspace, *, aws_endpoint_url: str, inbox_url: str, step:
     cdk = _Cdk(workspace, aws_endpoint_url)
     # Bootstrapping needs no app (and finds none where it runs), synthesis no AWS: neither waits for the other.
     bootstrap = cdk.command("bootstrap", f"aws://{ACCOUNT}/{REGION}", directory=workspace.directory)
-    synth = cdk.command("synth", "--quiet", "--output", str(workspace.assembly), *_context(endpoint_urls))
+    synth = cdk.command(
+        "synth", "--quiet", "--output", str(workspace.assembly), *_context(endpoint_urls, redis_url)
+    )
     with step("Synthesising the stacks"), bootstrap as bootstrapped, synth as synthesised:
         synthesised()
         bootstrapped()
@@ -50,12 +56,15 @@ def deploy(workspace: Workspace, *, aws_endpoint_url: str, inbox_url: str, step:
         deployed()
     outputs = _outputs(aws_endpoint_url, inbox_url, endpoint_urls)
     _order_topics(clients_of(aws_endpoint_url)("sns"), outputs)
+    _start_drains(clients_of(aws_endpoint_url))
     outputs.write(workspace.outputs)
     return outputs
 
 
-def _context(endpoint_urls: Mapping[str, str]) -> tuple[str, ...]:
+def _context(endpoint_urls: Mapping[str, str], redis_url: str | None) -> tuple[str, ...]:
     context = {"local": "true", "allowed_networks": LOOPBACK_NETWORK}
+    if redis_url is not None:
+        context["redis_url"] = redis_url
     context |= {endpoint.context_key: endpoint_urls[endpoint.name] for endpoint in TOPOLOGY.endpoints}
     return tuple(word for key, value in context.items() for word in ("--context", f"{key}={value}"))
 
@@ -116,6 +125,7 @@ def _outputs(aws_endpoint_url: str, inbox_url: str, endpoint_urls: Mapping[str, 
         deduplication_table=deployed["DeduplicationTable"],
         claim_check_bucket=deployed["ClaimCheckBucket"],
         tables={table.name: deployed[f"Table{table.resource_id}"] for table in TOPOLOGY.tables},
+        buckets={bucket.name: deployed[f"Bucket{bucket.resource_id}"] for bucket in TOPOLOGY.buckets},
     )
 
 
@@ -138,6 +148,15 @@ def _order_topics(sns: Any, outputs: Outputs) -> None:
         topic_arn = outputs.queues[queue.name].topic_arn
         if queue.fifo and topic_arn is not None:
             sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="FifoTopic", AttributeValue="true")
+
+
+def _start_drains(client: Callable[[str], Any]) -> None:
+    """Have streams drained from now on, and not from their schedules' first tick on."""
+    for output, function in _stack_outputs(client("cloudformation")).items():
+        if output.startswith("Drain"):
+            client("lambda").invoke(
+                FunctionName=function, InvocationType="Event", Payload=json.dumps(DRAIN_EVENT)
+            )
 
 
 def _stack_outputs(cloudformation: Any) -> dict[str, str]:

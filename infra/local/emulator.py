@@ -43,7 +43,7 @@ class Emulator:
 @contextmanager
 def running_emulator(workspace: Workspace) -> Iterator[Emulator]:
     """An emulator with nothing in it, while the block runs.  Raises `EmulatorFailed`."""
-    port = _free_port()
+    port = free_port()
     workspace.state.mkdir(parents=True, exist_ok=True)
     workspace.emulator_log.unlink(missing_ok=True)
     with kept(
@@ -57,7 +57,8 @@ def running_emulator(workspace: Workspace) -> Iterator[Emulator]:
         yield emulator
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -19,6 +23,34 @@ _OF_THE_MACHINE = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
 def editor() -> str:
     """The command of the user's editor."""
     return os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+
+
+def adopt(variables: Mapping[str, str]) -> None:
+    """Have this process find what a function of ours would: for one that runs a function's code itself."""
+    os.environ.update(variables)
+
+
+def is_told(variable: str) -> bool:
+    """Whether this process was started with such a variable."""
+    return bool(os.environ.get(variable))
+
+
+def function_environment(aws_endpoint_url: str) -> dict[str, str]:
+    """For code of a function that runs here beside the emulator: it reaches nothing else."""
+    return {
+        **_CREDENTIALS,
+        "AWS_ENDPOINT_URL": aws_endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def redis_environment() -> dict[str, str]:
+    """For a Redis: what a process needs of this machine."""
+    return {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
 
 
 def emulator_environment(*, port: int, state: Path) -> dict[str, str]:

@@ -44,6 +44,13 @@ class EmulatorFailed(LocalRunError):
         super().__init__(f"the AWS emulator {why}; its log is {log}\n{tail}".rstrip())
 
 
+class RedisFailed(LocalRunError):
+    """The local Redis didn't start."""
+
+    def __init__(self, why: str, log: Path, tail: str) -> None:
+        super().__init__(f"Redis {why}; its log is {log}\n{tail}".rstrip())
+
+
 class DeploymentFailed(LocalRunError):
     """The CDK couldn't synthesise or deploy the stacks."""
 

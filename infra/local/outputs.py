@@ -57,6 +57,7 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     deduplication_table: str
     claim_check_bucket: str
     tables: dict[str, str] = {}
+    buckets: dict[str, str] = {}
 
     def write(self, path: Path) -> None:
         """Put the whole file there at once: whoever reads it never sees half of it."""

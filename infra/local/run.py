@@ -19,8 +19,10 @@ from infra.local.errors import EmulatorFailed, LocalRunError
 from infra.local.inbox import Inbox, serving
 from infra.local.log_feed import EmulatorLog, FunctionLogs
 from infra.local.process import tail
+from infra.local.redis import running_redis
 from infra.local.samples import own_samples, send
 from infra.local.timeline import Timeline
+from pipeline import TOPOLOGY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +38,11 @@ POLL_SECONDS = 0.3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(Exception):
-    """Somebody asked the run to end."""
+class Stopped(BaseException):
+    """Somebody asked the run to end.
+
+    Not an `Exception`: botocore takes those for its own trouble, in whose midst it may come.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,13 @@ def local_run(workspace: Workspace, step: Step) -> Iterator[LocalRun]:
         inbox_url = stack.enter_context(serving(Inbox()))
         with step("Starting the AWS emulator"):
             emulator = stack.enter_context(running_emulator(workspace))
-        outputs = deploy(workspace, aws_endpoint_url=emulator.url, inbox_url=inbox_url, step=step)
+        redis_url = None
+        if any(queue.transport == "redis" for queue in TOPOLOGY.queues):
+            with step("Starting Redis"):
+                redis_url = stack.enter_context(running_redis(workspace))
+        outputs = deploy(
+            workspace, aws_endpoint_url=emulator.url, inbox_url=inbox_url, redis_url=redis_url, step=step
+        )
         yield LocalRun(workspace, emulator, outputs)
 
 

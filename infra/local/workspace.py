@@ -41,6 +41,11 @@ class Workspace:
         return self.directory / "cdk"
 
     @property
+    def redis_log(self) -> Path:
+        """What Redis says."""
+        return self.directory / "redis.log"
+
+    @property
     def state(self) -> Path:
         """What the emulator writes: objects, unpacked functions, temporary files."""
         return self.directory / "state"

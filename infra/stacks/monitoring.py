@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.constructs import monitored_source, monitored_topic
 from infra.constructs.alarm_topic import AlarmTopic
+from infra.constructs.monitored_cache import MonitoredCache
 from infra.constructs.monitored_consumer import MonitoredConsumer
 from infra.constructs.monitored_edges import MonitoredEdges
 from infra.constructs.monitored_upkeep import MonitoredUpkeep
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
     from headworks.topology import Topology
     from infra.deployment import Deployment
+    from infra.stacks.low_latency import HeadworksLowLatency
     from infra.stacks.service import HeadworksService
 
 
 class HeadworksMonitoring(Stack):
-    """A row of the dashboard and alarms for every consumer, for the edges together and for the upkeep."""
+    """A row of the dashboard and alarms for every consumer, for the edges together, for the upkeep
+    and for the cache, where there is one.
+    """
 
     def __init__(
         self,
@@ -32,12 +36,13 @@ class HeadworksMonitoring(Stack):
         topology: Topology,
         deployment: Deployment,
         service: HeadworksService,
+        low_latency: HeadworksLowLatency | None,
     ) -> None:
         super().__init__(scope, id_, description="Headworks: dashboard and alarms")
         self.alarms = AlarmTopic(self, "Alarms", deployment=deployment)
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard")
         queues = [service.queue(queue.name) for queue in topology.queues]
-        watched: list[MonitoredEdges | MonitoredConsumer | MonitoredUpkeep] = [
+        watched: list[MonitoredEdges | MonitoredConsumer | MonitoredUpkeep | MonitoredCache] = [
             *([MonitoredEdges(service.api, service.edges)] if topology.edges else []),
             *(
                 MonitoredConsumer(consumer, deployment=deployment)
@@ -49,6 +54,7 @@ class HeadworksMonitoring(Stack):
                 wake_waiting=service.wake_waiting.function,
                 administer=service.administer.function,
             ),
+            *([MonitoredCache(low_latency.cache)] if low_latency else []),
         ]
         for each in watched:
             each.raise_alarms(self.alarms)

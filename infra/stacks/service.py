@@ -13,6 +13,7 @@ from infra.constructs.administer_function import AdministerFunction
 from infra.constructs.bury_crashed_function import BuryCrashedFunction
 from infra.constructs.consumer_directory import ConsumerDirectory
 from infra.constructs.consumer_function import ConsumerFunction
+from infra.constructs.drain_function import DrainFunction
 from infra.constructs.edge_api import EdgeApi
 from infra.constructs.pipeline_function import PipelineFunction
 from infra.constructs.pipeline_layers import PipelineLayers
@@ -50,7 +51,7 @@ class HeadworksService(Stack):
         self._deployment = deployment
         self._storage = storage
         self._layers = PipelineLayers(self, "Layers", deployment=deployment)
-        self._functions: dict[str, PipelineFunction] = {}
+        self._functions: dict[str, list[PipelineFunction]] = {}
         self.api = EdgeApi(self, "Api", deployment=deployment)
         self.edges = {edge.function: self._edge(edge) for edge in topology.edges}
         self.directory = ConsumerDirectory(self, "Directory")
@@ -59,6 +60,7 @@ class HeadworksService(Stack):
         self.wake_waiting = self._wake_waiting()
         self.administer = self._administer()
         self._give_tables()
+        self._give_buckets()
         CfnOutput(self, "Endpoint", value=self.api.api.api_endpoint)
 
     def queue(self, name: str) -> QueueService:
@@ -77,13 +79,15 @@ class HeadworksService(Stack):
         consumer = ConsumerFunction(
             self, package=name, source=source, layers=self._layers, deployment=self._deployment
         )
-        self._functions[name] = consumer
-        self._tell_stores(consumer)
-        self._storage.ledger.grant_leases(consumer.function)
-        self._storage.claim_check.grant_check_out(consumer, queue)
-        self._let_send(consumer, self._told_by(queue))
-        if any(route.endpoint for route in self._topology.routes if route.queue == queue.name):
-            self._lead_to_endpoints(consumer)
+        drains = self._drains(queue, name)
+        self._functions[name] = [consumer, *drains]
+        for function in (consumer, *drains):
+            self._tell_stores(function)
+            self._storage.ledger.grant_leases(function.function)
+            self._storage.claim_check.grant_check_out(function, queue)
+            self._let_send(function, self._told_by(queue))
+            if any(route.endpoint for route in self._topology.routes if route.queue == queue.name):
+                self._lead_to_endpoints(function)
         service = ConsumerService(
             declaration=queue,
             name=name,
@@ -92,11 +96,36 @@ class HeadworksService(Stack):
             function=consumer.function,
             mapping_id=consumer.mapping.event_source_mapping_id,
             mapping_arn=consumer.mapping.event_source_mapping_arn,
+            drain=drains[0].function if drains else None,
         )
         self.directory.add(service)
         return service
 
-    def _lead_to_endpoints(self, consumer: ConsumerFunction) -> None:
+    def _drains(self, queue: Queue, name: str) -> list[DrainFunction]:
+        """What takes a consumer's messages from Redis, where there is one."""
+        if queue.transport != "redis":
+            return []
+        if self._deployment.redis_url is None:
+            Annotations.of(self).add_warning_v2(
+                f"headworks:redis_url:{queue.name}",
+                f"the queue {queue.name} is declared to travel over redis, and this deployment has none: it goes over "
+                "SQS.  Give it one with `-c redis_url=rediss://...`",
+            )
+            return []
+        drain = DrainFunction(
+            self,
+            package=name,
+            source=self._storage.queues[queue.name].consumers[name],
+            redis_url=self._deployment.redis_url,
+            layers=self._layers,
+            deployment=self._deployment,
+        )
+        # It asks whether its consumer is paused.
+        self._storage.ledger.grant_flags(drain.function)
+        CfnOutput(self, f"Drain{queue.resource_id_of(name)}", value=drain.function.function_name)
+        return [drain]
+
+    def _lead_to_endpoints(self, consumer: PipelineFunction) -> None:
         for endpoint in self._topology.endpoints:
             secret = self._storage.endpoint_secrets[endpoint.name].secret
             consumer.tell(endpoint.secret_variable, secret.secret_arn)
@@ -121,7 +150,7 @@ class HeadworksService(Stack):
             layers=self._layers,
             deployment=self._deployment,
         )
-        self._functions[edge.function] = handler
+        self._functions[edge.function] = [handler]
         if edge.takes("source"):
             self._let_in_webhooks(handler)
         if edge.takes("queue"):
@@ -167,6 +196,8 @@ class HeadworksService(Stack):
                 function.tell(variable, value)
             parts.grant_send(function.function)
             self._storage.claim_check.grant_check_in(function, queue)
+            if queue.transport == "redis" and self._deployment.redis_url:
+                function.tell(settings.REDIS_URL, self._deployment.redis_url)
 
     def _told_by(self, queue: Queue) -> list[Queue]:
         """The queues that a queue's consumers send to: what they emit, and what they tell of dead letters."""
@@ -229,9 +260,18 @@ class HeadworksService(Stack):
         for table in self._topology.tables:
             parts = self._storage.tables[table.name]
             for name in table.functions:
-                function = self._functions[name]
-                function.tell(table.variable, parts.table.table_name)
-                parts.grant_items(function.function)
+                for function in self._functions[name]:
+                    function.tell(table.variable, parts.table.table_name)
+                    parts.grant_items(function.function)
+
+    def _give_buckets(self) -> None:
+        """Let functions put objects in the buckets that name them."""
+        for bucket in self._topology.buckets:
+            parts = self._storage.buckets[bucket.name]
+            for name in bucket.functions:
+                for function in self._functions[name]:
+                    function.tell(bucket.variable, parts.bucket.bucket_name)
+                    parts.grant_put(function)
 
     def _tell_stores(self, function: PipelineFunction) -> None:
         function.tell(settings.LEDGER_TABLE, self._storage.ledger.table.table_name)

@@ -1,4 +1,4 @@
-"""What holds state: queues, topics, tables, the bucket, secrets."""
+"""What holds state: queues, topics, tables, buckets, secrets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from headworks.naming import resource_id
 from infra.constructs.claim_check_bucket import ClaimCheckBucket
 from infra.constructs.item_table import ItemTable, LedgerTable
 from infra.constructs.pipeline_queue import PipelineQueue
+from infra.constructs.private_bucket import PipelineBucket
 from infra.constructs.signing_secret import SigningSecret
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ class HeadworksStorage(Stack):
         self.tables = {
             table.name: ItemTable(self, f"{table.resource_id}Table", removal_policy=self._removal_policy)
             for table in topology.tables
+        }
+        self.buckets = {
+            bucket.name: PipelineBucket(
+                self,
+                f"{bucket.resource_id}Bucket",
+                declaration=bucket,
+                removal_policy=self._removal_policy,
+            )
+            for bucket in topology.buckets
         }
         self.claim_check = ClaimCheckBucket(
             self, "ClaimCheck", queues=topology.queues, removal_policy=self._removal_policy
@@ -81,6 +91,8 @@ class HeadworksStorage(Stack):
                 outputs[f"TopicArn{queue.resource_id}"] = parts.topic.topic_arn
         for table in self._topology.tables:
             outputs[f"Table{table.resource_id}"] = self.tables[table.name].table.table_name
+        for bucket in self._topology.buckets:
+            outputs[f"Bucket{bucket.resource_id}"] = self.buckets[bucket.name].bucket.bucket_name
         for name, source in self.source_secrets.items():
             outputs[f"SourceSecret{resource_id(name)}"] = source.secret.secret_arn
         for name, endpoint in self.endpoint_secrets.items():

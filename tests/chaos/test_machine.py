@@ -42,6 +42,7 @@ class Pipeline(RuleBasedStateMachine):
     """A standard queue."""
 
     fifo = False
+    in_batches = False
     did: ClassVar[Counter[str]] = Counter()
 
     @initialize(
@@ -52,8 +53,10 @@ class Pipeline(RuleBasedStateMachine):
     )
     def begin(self, seed, concurrency, duplicate):
         quirks = Quirks() if self.fifo else Quirks(duplicate=duplicate, shuffle=True)
-        queue = declaration(fifo=self.fifo, concurrency=concurrency, timeout=(20 // concurrency) * SECOND)
-        self.world = World(queue, seed=seed, quirks=quirks)
+        # A whole batch is one run.
+        timeout = (20 if self.in_batches else 20 // concurrency) * SECOND
+        queue = declaration(fifo=self.fifo, concurrency=concurrency, timeout=timeout)
+        self.world = World(queue, seed=seed, in_batches=self.in_batches, quirks=quirks)
         self.world.__enter__()
 
     @property
@@ -140,7 +143,13 @@ class OrderedPipeline(Pipeline):
     fifo = True
 
 
-@pytest.mark.parametrize("machine", [Pipeline, OrderedPipeline])
+class PipelineOfBatches(Pipeline):
+    """A standard queue whose handler takes a batch at once."""
+
+    in_batches = True
+
+
+@pytest.mark.parametrize("machine", [Pipeline, OrderedPipeline, PipelineOfBatches])
 def test_whatever_happens_the_books_balance(machine, seeds, report):
     machine.did = Counter()
     run_state_machine_as_test(

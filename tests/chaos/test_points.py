@@ -9,17 +9,24 @@ import pytest
 from tests.chaos.points import ANSWERS, IN_THE_GAP, LETHAL, NOT_ON_FIFO, Point, Way
 from tests.chaos.scripts import CROWDED, GIVEN_UP, HELD, LEADS_TO, REPLAYED, SCRIPTS
 from tests.chaos.world import World, declaration
+from tests.support.declarations import SECOND
 
 # A longer delay than a queue keeps: the message waits in the ledger.
 BEYOND_SQS = timedelta(minutes=16)
 # Kills in a world, before the next one with a seed of its own.
 WORLD = 10
 CUSTOMERS = ("ada", "bob", "eve")
-ON_BOTH = [
-    pytest.param(fifo, point, id=f"{'fifo' if fifo else 'standard'}-{point}")
-    for fifo in (False, True)
+KINDS = {
+    "standard": {"queue": declaration()},
+    "fifo": {"queue": declaration(fifo=True)},
+    # One run is for all of a batch, and has the time for it.
+    "at-once": {"queue": declaration(timeout=20 * SECOND), "in_batches": True},
+}
+ON_EACH = [
+    pytest.param(kind, point, id=f"{kind}-{point}")
+    for kind in KINDS
     for point in Point
-    if not (fifo and point in NOT_ON_FIFO) and point not in REPLAYED
+    if not (kind == "fifo" and point in NOT_ON_FIFO) and point not in REPLAYED
 ]
 
 
@@ -54,10 +61,10 @@ def kill_often(world, point, way, times):
     assert world.fate.struck[point, way] == times
 
 
-@pytest.mark.parametrize(("fifo", "point"), ON_BOTH)
-def test_who_dies_at_a_point_loses_nothing_and_repeats_only_in_the_gap(fifo, point, rounds, report):
+@pytest.mark.parametrize(("kind", "point"), ON_EACH)
+def test_who_dies_at_a_point_loses_nothing_and_repeats_only_in_the_gap(kind, point, rounds, report):
     for seed, done in enumerate(range(0, rounds, WORLD)):
-        with World(declaration(fifo=fifo), seed=seed) as world:
+        with World(**KINDS[kind], seed=seed) as world:
             for way in (*LETHAL, Way.ANSWER_LOST) if point in ANSWERS else LETHAL:
                 kill_often(world, point, way, min(WORLD, rounds - done))
             verdicts = world.close()

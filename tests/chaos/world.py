@@ -33,6 +33,7 @@ from headworks.topology import Topology
 from headworks.upkeep import ADMINISTER, BURY_CRASHED, WAKE_WAITING
 from headworks.waking import Waker
 from headworks.wiring import ConsumerParts
+from tests.chaos.at_once import at_once
 from tests.chaos.books import Accepted, Books, Standing, Verdicts
 from tests.chaos.dying import (
     BuryingBroker,
@@ -86,7 +87,8 @@ class World:
     last one for all that follow.  Whatever is random comes from the seed.
     """
 
-    def __init__(self, queue: Queue, *, seed: int = 0, **quirks: Any) -> None:
+    def __init__(self, queue: Queue, *, seed: int = 0, in_batches: bool = False, **quirks: Any) -> None:
+        self._in_batches = in_batches
         self.declaration = queue
         self.random = Random(seed)  # noqa: S311 - to be repeatable is its purpose
         self.aws = SimulatedAws(seed=seed)
@@ -294,8 +296,13 @@ class World:
             exit_process=lambda _: process.environment.die(),
             pause=lambda seconds: process.environment.clock.advance(timedelta(seconds=seconds)),
         )
+        handle = partial(self._handle, process)
         consumer = Consumer(
-            self.declaration, partial(self._handle, process), parts=parts, clock=process.environment.clock
+            self.declaration,
+            at_once(handle) if self._in_batches else handle,
+            in_batches=self._in_batches,
+            parts=parts,
+            clock=process.environment.clock,
         )
 
         def handler(event: dict[str, Any], context: Any) -> Any:

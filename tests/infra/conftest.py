@@ -13,6 +13,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from headworks.announcements import Announcement
+from headworks.bucket import Bucket
 from headworks.edge import Edge
 from headworks.outbound.endpoints import Endpoint
 from headworks.queue import Queue
@@ -80,6 +81,10 @@ OTHER = Topology(
     tables=(
         Table(name="stock", functions=("update_stock", "place_order")),
         Table(name="customers", functions=("tell_customer",)),
+    ),
+    buckets=(
+        Bucket(name="click-files", functions=("count_clicks", "tell_health"), kept_for=timedelta(days=7)),
+        Bucket(name="mail", functions=("post_letter",)),
     ),
 )
 
@@ -163,7 +168,7 @@ def synthesise(topology, assembly, *, context=None, tree=None):
         deployment = replace(deployment, tree=tree)
     stacks = build(app, topology, deployment)
     app.synth()
-    templates = {stack.stack_name: Template.from_stack(stack) for stack in stacks}
+    templates = {stack.stack_name: Template.from_stack(stack) for stack in stacks if stack is not None}
     return Synthesised(topology, deployment, stacks, assembly, templates)
 
 

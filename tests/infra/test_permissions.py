@@ -35,7 +35,7 @@ def test_a_consumer_may_take_from_its_own_queue_keep_its_ledger_and_send_where_i
         expected |= objects(storage, "s3:GetObject", f"*/{queue.name}/*")
         expected |= objects(storage, "s3:PutObject", f"{queue.kept_prefix}{queue.name}/*")
         expected |= objects(storage, "s3:PutObject", f"{queue.waiting_prefix}{queue.name}/*")
-        expected |= sending(synthesised, synthesised.told_by(queue)) | tables(synthesised, parts.name)
+        expected |= sending(synthesised, synthesised.told_by(queue)) | stores(synthesised, parts.name)
         if any(route.endpoint for route in topology.routes if route.queue == queue.name):
             expected |= allow(*((READ_SECRET, each.secret) for each in storage.endpoint_secrets.values()))
 
@@ -66,13 +66,15 @@ def test_an_edge_of_messages_may_read_the_producers_secret_and_send_to_every_ope
     assert allowed(synthesised, edge_with("queue", synthesised)) == expected
 
 
-def test_another_edge_may_log_and_trace(other):
-    assert allowed(other, other.stacks.service.edges["tell_health"].function) == set()
+def test_another_edge_may_log_trace_and_use_the_stores_that_name_it(other):
+    expected = {("s3:PutObject", f"{bucket_id(other, 'click-files')}/click-files/*")}
+
+    assert allowed(other, other.stacks.service.edges["tell_health"].function) == expected
 
 
 def test_an_edge_that_says_where_it_sends_to_may_read_the_producers_secret_and_send_there(other):
     expected = allow((READ_SECRET, other.stacks.storage.producer_secret.secret))
-    expected |= sending(other, other.queues({"order-lines", "news"})) | tables(other, "place_order")
+    expected |= sending(other, other.queues({"order-lines", "news"})) | stores(other, "place_order")
 
     assert allowed(other, other.stacks.service.edges["place_order"].function) == expected
 
@@ -242,11 +244,17 @@ def sending(synthesised, queues):
     return expected
 
 
-def tables(synthesised, function):
-    """What a function may do with the tables that name it."""
-    parts = synthesised.stacks.storage.tables
-    named = [table.name for table in synthesised.topology.tables if function in table.functions]
-    return allow(*((ITEMS, parts[name].table) for name in named))
+def stores(synthesised, function):
+    """What a function may do with the tables and the buckets that name it."""
+    storage, topology = synthesised.stacks.storage, synthesised.topology
+    tables = [storage.tables[each.name].table for each in topology.tables if function in each.functions]
+    buckets = [each for each in topology.buckets if function in each.functions]
+    puts = {("s3:PutObject", f"{bucket_id(synthesised, each.name)}/{each.name}/*") for each in buckets}
+    return allow(*((ITEMS, table) for table in tables)) | puts
+
+
+def bucket_id(synthesised, name):
+    return Synthesised.id_of(synthesised.stacks.storage.buckets[name].bucket)
 
 
 def edge_with(parameter, synthesised):

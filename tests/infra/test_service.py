@@ -92,7 +92,7 @@ def test_a_consumer_is_told_what_it_needs_and_nothing_else(synthesised):
     for queue, parts in synthesised.consumers():
         expected = FOR_EVERY_FUNCTION | STORES | own_variables(queue, parts.name)
         expected |= for_sending(synthesised.told_by(queue))
-        expected |= {table.variable for table in topology.tables if parts.name in table.functions}
+        expected |= of_stores(topology, parts.name)
         if leads_to_endpoints(topology, queue):
             expected |= {endpoint.secret_variable for endpoint in topology.endpoints}
             expected |= {endpoint.url_variable for endpoint in topology.endpoints if endpoint.url}
@@ -111,7 +111,7 @@ def test_an_edge_is_told_what_its_route_needs_and_nothing_else(synthesised):
             expected |= {settings.PRODUCER_SECRET} | for_sending(topology.open_queues)
         if edge.sends_to:
             expected |= {settings.PRODUCER_SECRET} | for_sending(synthesised.queues(edge.sends_to))
-        expected |= {table.variable for table in topology.tables if edge.function in table.functions}
+        expected |= of_stores(topology, edge.function)
 
         function = synthesised.stacks.service.edges[edge.function].function
         assert set(variables(synthesised, function)) == expected
@@ -219,6 +219,11 @@ def mappings_by_queue(synthesised):
         each["Properties"] for each in synthesised.resources("AWS::Lambda::EventSourceMapping").values()
     ]
     return {synthesised.target(each["EventSourceArn"]): each for each in mappings}
+
+
+def of_stores(topology, function):
+    """What leads a function to the tables and the buckets that name it."""
+    return {each.variable for each in (*topology.tables, *topology.buckets) if function in each.functions}
 
 
 def own_variables(queue, consumer):

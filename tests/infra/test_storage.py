@@ -181,18 +181,33 @@ def test_the_ledger_lists_what_somebody_may_look_for_by_its_header(synthesised):
     assert found_by["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
-def test_the_bucket_is_private_encrypted_and_reached_over_tls_only(synthesised):
-    [bucket] = synthesised.resources("AWS::S3::Bucket").values()
-    [policy] = synthesised.resources("AWS::S3::BucketPolicy").values()
+def test_buckets_are_private_encrypted_and_reached_over_tls_only(synthesised):
+    buckets = synthesised.resources("AWS::S3::Bucket")
+    refusing = {
+        policy["Properties"]["Bucket"]["Ref"]
+        for policy in synthesised.resources("AWS::S3::BucketPolicy").values()
+        if refuses_plain_text(policy)
+    }
 
-    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
-    assert bucket["Properties"]["BucketEncryption"]
-    assert refuses_plain_text(policy)
+    assert len(buckets) == 1 + len(synthesised.topology.buckets)
+    assert refusing == set(buckets)
+    for bucket in buckets.values():
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["Properties"]["BucketEncryption"]
+
+
+def test_a_bucket_of_the_pipelines_own_keeps_objects_as_long_as_declared(synthesised):
+    for declared in synthesised.topology.buckets:
+        bucket = synthesised.properties(synthesised.stacks.storage.buckets[declared.name].bucket)
+        rules = bucket.get("LifecycleConfiguration", {"Rules": []})["Rules"]
+
+        lives = {rule["Prefix"]: timedelta(days=rule["ExpirationInDays"]) for rule in rules}
+        assert lives == ({} if declared.kept_for is None else {declared.prefix: declared.kept_for})
 
 
 def test_a_body_is_kept_as_long_as_its_message_can_live_and_no_day_longer(synthesised):
-    [bucket] = synthesised.resources("AWS::S3::Bucket").values()
-    rules = {rule["Prefix"]: rule for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"]}
+    bucket = synthesised.properties(synthesised.stacks.storage.claim_check.bucket)
+    rules = {rule["Prefix"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
 
     lives = {
         prefix: life
@@ -209,7 +224,7 @@ def test_a_body_is_kept_as_long_as_its_message_can_live_and_no_day_longer(synthe
         assert rule["Status"] == "Enabled"
         assert rule["ExpirationInDays"] == math.ceil(lives[prefix] / DAY)
     assert not [prefix for prefix in rules if KEPT_PREFIX.startswith(prefix)]
-    assert "VersioningConfiguration" not in bucket["Properties"]
+    assert "VersioningConfiguration" not in bucket
 
 
 def test_every_source_endpoint_the_producers_and_the_operators_have_a_secret_that_is_base64_too(synthesised):
@@ -253,6 +268,7 @@ def test_outputs_lead_to_every_part(synthesised):
         *(f"DeadLetterQueueUrl{parts.id_}" for _, parts in synthesised.consumers()),
         *(f"TopicArn{queue.resource_id}" for queue, _ in synthesised.topics()),
         *(f"Table{table.resource_id}" for table in topology.tables),
+        *(f"Bucket{bucket.resource_id}" for bucket in topology.buckets),
         *(f"SourceSecret{resource_id(source.name)}" for source in topology.sources),
         *(f"EndpointSecret{endpoint.resource_id}" for endpoint in topology.endpoints),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.planting import Bug, Swap
 
 CONSUMER = "tests/unit/test_consumer.py"
+WHOLE_BATCH = "tests/unit/test_whole_batch.py"
 QUEUE = "tests/unit/test_queue.py"
 DECLARED = "tests/unit/testing/test_declared_queues.py"
 
@@ -31,6 +32,35 @@ A_BATCH = (
                 "self._suspects.append((opened, answer, []))",
                 "self._start(self._shop.pool, partial(self._run_one, opened, "
                 "self._shop.ledger.take_over(answer, lasts=self._remaining())))",
+            ),
+        ),
+    ),
+    Bug(
+        "a handler of batches that names failures has failed whole",
+        (WHOLE_BATCH,),
+        (
+            Swap(
+                "whole_batch.py",
+                "WholeBatch._errors",
+                "return error.errors",
+                "return dict.fromkeys(messages, error)",
+            ),
+        ),
+    ),
+    Bug(
+        "a failure that names a stranger leaves the others done",
+        (WHOLE_BATCH,),
+        (Swap("whole_batch.py", "WholeBatch._errors", "**dict.fromkeys(messages, unknown), ", ""),),
+    ),
+    Bug(
+        "a batch that has no time left is started",
+        (WHOLE_BATCH,),
+        (
+            Swap(
+                "whole_batch.py",
+                "WholeBatch._run_whole",
+                "< self._shop.queue.timeout",
+                "< self._shop.queue.timeout * 0",
             ),
         ),
     ),
@@ -220,7 +250,7 @@ VERDICTS = (
         (
             Swap(
                 "processing.py",
-                "Processing.run",
+                "Processing.judged",
                 "error, attempt=lease.attempt",
                 "error, attempt=opened.delivery.receive_count",
             ),

@@ -149,7 +149,7 @@ SERIES = (
         (
             Swap(
                 "processing.py",
-                "Processing.run",
+                "Processing.judged",
                 "error, attempt=lease.attempt_of_series",
                 "error, attempt=lease.attempt",
             ),
@@ -161,7 +161,7 @@ SERIES = (
         (
             Swap(
                 "processing.py",
-                "Processing._handle",
+                "Processing.context",
                 "idempotency_key=message.idempotency_key, attempt=lease.attempt_of_series",
                 "idempotency_key=message.idempotency_key, attempt=lease.attempt",
             ),

@@ -165,7 +165,7 @@ WAITS = (
             Swap(
                 "processing.py",
                 "Processing._recorded",
-                "self._queue.fifo or after <= LONGEST_WAIT_IN_QUEUE",
+                "after <= self._longest_wait",
                 "after",
             ),
         ),

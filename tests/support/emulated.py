@@ -22,13 +22,14 @@ FIFO = {"FifoQueue": "true"}
 
 
 class Emulated:
-    """What one function may use and nothing else; `urls` are by consumer, `tables` by name."""
+    """What one function may use and nothing else; `urls` are by consumer, `tables` and `buckets` by name."""
 
     def __init__(self, aws: Callable[[str], Any], monkeypatch: Any, function: str) -> None:
         self.aws, self._monkeypatch, self._function = aws, monkeypatch, function
         self._suffix = uuid4().hex[:8]
         self.urls: dict[str, str] = {}
         self.tables: dict[str, str] = {}
+        self.buckets: dict[str, str] = {}
         self._make_client_settings()
         self._make_stores()
         for queue in TOPOLOGY.queues:
@@ -38,6 +39,9 @@ class Emulated:
             elif queue.name in emitting:
                 self._make_consumers(queue, queue.consumers)
                 self._make_topic(queue)
+        for bucket in TOPOLOGY.buckets:
+            if function in bucket.functions:
+                self.buckets[bucket.name] = self._make_bucket(bucket.name, bucket.variable)
         for table in TOPOLOGY.tables:
             if function in table.functions:
                 self.tables[table.name] = make_table(self.aws("dynamodb"), self._named(table.name))
@@ -68,9 +72,13 @@ class Emulated:
         self._set(
             settings.DEDUPLICATION_TABLE, make_table(self.aws("dynamodb"), self._named("deduplication"))
         )
-        bucket = self._named("bodies")
+        self._make_bucket("bodies", settings.CLAIM_CHECK_BUCKET)
+
+    def _make_bucket(self, name: str, variable: str) -> str:
+        bucket = self._named(name)
         self.aws("s3").create_bucket(Bucket=bucket)
-        self._set(settings.CLAIM_CHECK_BUCKET, bucket)
+        self._set(variable, bucket)
+        return bucket
 
     def _make_consumers(self, queue: Queue, consumers: Any) -> None:
         for consumer in consumers:

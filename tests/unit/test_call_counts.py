@@ -28,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 class Stand:
     """A consumer on real botocore, and the requests that it makes."""
 
-    def __init__(self, aws, table, log, clock, *, fifo=False, **fields):
+    def __init__(self, aws, table, log, clock, *, fifo=False, in_batches=False, **fields):
         self.requests: list[tuple[str, dict]] = []
         self.outcome = None
         self._fifo = fifo
@@ -41,7 +41,8 @@ class Stand:
         queue = a_queue(fifo=fifo, **fields)
         self.consumer = Consumer(
             queue,
-            self._handle,
+            self._handle_all if in_batches else self._handle,
+            in_batches=in_batches,
             parts=ConsumerParts(
                 broker=SqsBroker(
                     queue, sqs, url="https://sqs/queue", dead_letter_url="https://sqs/dlq", log=log
@@ -73,6 +74,10 @@ class Stand:
     def _handle(self, message):
         if self.outcome is not None:
             self.outcome(message)
+
+    def _handle_all(self, messages):
+        if self.outcome is not None:
+            self.outcome(messages)
 
     def _record(self, name, count):
         body = encode(a_message(idempotency_key=name, ordering_key="ada" if self._fifo else None))
@@ -123,6 +128,22 @@ def test_a_hundred_new_messages_cost_four_of_each(aws, table, log, clock):
         table,
         log,
         clock,
+        batch_size=100,
+        batch_window=timedelta(seconds=1),
+        claim_check_over_bytes=32_768,
+    )
+
+    assert stand.receive(*names(100)) == {"BatchExecuteStatement": 8}
+    assert (stand.statements("INSERT"), stand.statements("UPDATE")) == ([25] * 4, [25] * 4)
+
+
+def test_a_hundred_that_are_taken_at_once_cost_no_more(aws, table, log, clock):
+    stand = Stand(
+        aws,
+        table,
+        log,
+        clock,
+        in_batches=True,
         batch_size=100,
         batch_window=timedelta(seconds=1),
         claim_check_over_bytes=32_768,

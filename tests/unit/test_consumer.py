@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -14,72 +13,19 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
 
 from headworks import outcome
 from headworks.claim_check import ClaimCheck
-from headworks.consumer import Consumer, NotABatch
+from headworks.consumer import NotABatch
+from headworks.context import NotExtendable
 from headworks.errors import Reject, Retry, Unavailable
-from headworks.ledger.ledger import Entry, State
+from headworks.ledger.ledger import State
 from headworks.ledger.memory import MemoryLedger
 from headworks.message import encode
 from headworks.outbound.errors import ConnectionFailed
 from headworks.outcome import Fault, Reason
 from headworks.retry import RetryPolicy
 from headworks.telemetry import Action
-from headworks.testing.broker import MemoryBroker
-from headworks.testing.clock import MovingClock
 from headworks.testing.events import FakeContext, sqs_event, sqs_record
-from headworks.testing.log import RecordingLog
-from headworks.wiring import ConsumerParts
 from tests.support.declarations import SECOND, a_message, a_queue
-
-
-@dataclass(frozen=True)
-class Order:
-    customer: str
-    total: int = 0
-
-
-class Stand:
-    """A consumer between fakes, and what it did."""
-
-    def __init__(self, handle, *, claim_check=None, ledger=MemoryLedger, version="", **fields):
-        self.broker, self.log, self.clock = MemoryBroker(), RecordingLog(), MovingClock()
-        self.ledger = ledger(self.clock)
-        self.counts = {}
-        self.exited = []
-        self.consumer = Consumer(
-            a_queue(**{"payload": Order, **fields}),
-            handle,
-            parts=ConsumerParts(
-                broker=self.broker,
-                ledger=self.ledger,
-                log=self.log,
-                counts=lambda outcomes, _durations: self.counts.update(outcomes),
-                claim_check=claim_check,
-                version=version,
-                exit_process=self.exited.append,
-                pause=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
-            ),
-            clock=self.clock,
-        )
-
-    def leased(self, key, *, lasts=60 * SECOND):
-        """Somebody else takes this key's lease."""
-        [lease] = self.ledger.lease([Entry(key=key, message_id=key, type="t", source="s")], lasts=lasts)
-        return lease
-
-    def receive(self, *records, context=None):
-        answer = self.consumer(sqs_event(*records), context or FakeContext())
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    @property
-    def outcomes(self):
-        return [each.outcome for each in self.broker.settled]
-
-
-def record(name, *, customer=None, count=1, key=None, **fields):
-    message = a_message(
-        json.dumps({"customer": customer or name}).encode(), idempotency_key=key or name, **fields
-    )
-    return sqs_record(encode(message), message_id=name, receive_count=count)
+from tests.support.stand import Order, Stand, record
 
 
 def failing_for(*names, error=None):
@@ -690,3 +636,13 @@ def test_every_line_carries_ids_and_outcome_and_no_line_the_payload():
     assert stand.log.actions == [Action.STARTED, Action.RETRY]
     assert all({"queue", "consumer", "message_id", "attempt"} <= set(fields) for _, fields in stand.log.lines)
     assert "secret-customer" not in repr(stand.log.lines)
+
+
+def test_on_lambda_a_run_that_asks_for_more_time_is_told_that_there_is_none():
+    stand = Stand(lambda _message, context: context.extend(timedelta(minutes=5)))
+
+    stand.receive(record("m1"))
+
+    [verdict] = stand.outcomes
+    assert isinstance(verdict.error, NotExtendable)
+    assert "0:05:00 more" in str(verdict.error)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from headworks.bucket import Bucket
 from headworks.edge import Edge
 from headworks.errors import InvalidDeclaration, InvalidQueue
 from headworks.queue import Queue
@@ -79,7 +80,8 @@ def test_redrive_is_a_net_and_not_the_attempt_limit():
         ({"consumers": ("a_b", "a_b")}, "declared twice"),
         ({"max_crashes": -1}, "-1 crashes"),
         ({"consumers": ("email",)}, "verb_object"),
-        ({"transport": "redis"}, "redis"),
+        ({"transport": "redis", "fifo": True}, "an ordered queue travels over SQS alone"),
+        ({"transport": "redis", "timeout": 14 * 60 * S, "batch_size": 1}, "a drain takes messages"),
         ({"batch_size": 0}, "batch of 0"),
         ({"batch_size": 11}, "needs a batch window"),
         ({"batch_size": 11, "fifo": True}, "outside 1 to 10"),
@@ -155,6 +157,14 @@ def test_this_pipelines_declarations_fit_together():
             "orders announces its dead letters to 'other', which is declared otherwise here",
         ),
         ({"queues": (a_queue(),), "tables": (Table(name="t", functions=("a_b",)),)}, "'t' is for ['a_b']"),
+        (
+            {"queues": (a_queue(),), "buckets": (Bucket(name="b", functions=("a_b",)),)},
+            "the bucket 'b' is for ['a_b']",
+        ),
+        (
+            {"queues": (a_queue(),), "buckets": (Bucket(name="b", functions=("fulfil_order",)),) * 2},
+            "declared twice: bucket b",
+        ),
         ({"queues": (a_queue(),), "sources": (stripe(),)}, "no route takes events of the source 'stripe'"),
     ],
 )

@@ -5,11 +5,22 @@ Importing this package loads values and pure decisions only: no boto3, no Powert
 
 from __future__ import annotations
 
-from headworks.context import Context
-from headworks.errors import HeadworksError, Reject, Retry
+from headworks.context import BatchContext, Context
+from headworks.errors import Failed, HeadworksError, Reject, Retry
 from headworks.fault import Fault
 from headworks.message import Message
 from headworks.queue import Queue
 from headworks.retry import RetryPolicy
 
-__all__ = ["Context", "Fault", "HeadworksError", "Message", "Queue", "Reject", "Retry", "RetryPolicy"]
+__all__ = [
+    "BatchContext",
+    "Context",
+    "Failed",
+    "Fault",
+    "HeadworksError",
+    "Message",
+    "Queue",
+    "Reject",
+    "Retry",
+    "RetryPolicy",
+]

@@ -88,7 +88,7 @@ class _Lot:
 
 
 # What threads tell the one that runs the batch, and that changes its state.
-_Event = Settled | Ended | _Lot | _Over
+_Event = Settled | Ended | _Lot | _Over | None
 
 
 class Batch:
@@ -110,6 +110,10 @@ class Batch:
         self._unrecorded: list[Ended] = []
         self._record_by = 0.0
         self._completions = Completions(workshop, remaining)
+
+    def look_again(self) -> None:
+        """How much time there is has changed.  For another thread."""
+        self._events.put(None)
 
     def run(self, deliveries: Sequence[Delivery]) -> Result:
         """Bring every delivery to an outcome, and settle them all."""
@@ -155,7 +159,7 @@ class Batch:
         self._lots.extend(chunks(firsts.values(), MOST_AT_ONCE))
         for _ in range(LOTS_AT_ONCE):
             self._lease_next_lot()
-        self._collect()
+        self._run_leased()
         verdicts = {each.message.idempotency_key: each.outcome for each in self._settled if each.message}
         for opened in followers:
             self._settled.append(self._follow(opened, verdicts.get(opened.message.idempotency_key)))
@@ -189,11 +193,19 @@ class Batch:
             return
         for opened, answer in zip(lot.asked, lot.answers, strict=True):
             if isinstance(answer, Lease):
-                self._start(self._shop.pool, partial(self._run_one, opened, answer))
+                self._take_on(opened, answer)
             elif isinstance(answer, Suspect):
                 self._suspects.append((opened, answer, []))
             else:
                 self._settled.append(self._shop.processing.turn_away(opened, answer))
+
+    def _take_on(self, opened: Opened, lease: Lease) -> None:
+        """Run what is leased."""
+        self._start(self._shop.pool, partial(self._run_one, opened, lease))
+
+    def _run_leased(self) -> None:
+        """Bring whatever can be leased to its end."""
+        self._collect()
 
     def _start(self, crew: ThreadPoolExecutor, work: Callable[[], None]) -> None:
         """Have a thread of the crew do a worker's work; its last word comes whatever happens."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from headworks.errors import InvalidDeclaration
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import timedelta
 
-    from headworks.context import Context
+    from headworks.context import BatchContext, Context
     from headworks.message import Message
 
 
@@ -28,14 +28,14 @@ class Call:
     def __init__(self, handle: Callable[..., Awaitable[None] | None], *, timeout: timedelta) -> None:
         self._handle = handle
         self._timeout = timeout.total_seconds()
-        self._takes_context = _takes_context(handle)
+        self._takes_context = takes_context(handle)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = Lock()
 
-    def __call__(self, message: Message[Any], context: Context) -> None:
-        """Run the handler to its end; what it raises comes out as it is."""
-        result = self._handle(message, context) if self._takes_context else self._handle(message)
+    def __call__(self, taken: Message[Any] | Sequence[Message[Any]], context: Context | BatchContext) -> None:
+        """Run the handler, of one message or of a batch, to its end; what it raises comes out as it is."""
+        result = self._handle(taken, context) if self._takes_context else self._handle(taken)
         if inspect.isawaitable(result):
             asyncio.run_coroutine_threadsafe(self._awaiting(result), self._running_loop()).result()
 
@@ -62,7 +62,8 @@ class Call:
             return self._loop
 
 
-def _takes_context(handle: Callable[..., Any]) -> bool:
+def takes_context(handle: Callable[..., Any]) -> bool:
+    """Whether a handler has a second parameter.  Raises `InvalidDeclaration` for one that can't be called."""
     name = getattr(handle, "__name__", repr(handle))
     parameters = inspect.signature(handle).parameters.values()
     positional = [
@@ -75,6 +76,6 @@ def _takes_context(handle: Callable[..., Any]) -> bool:
     required = [each for each in positional if each.default is each.empty]
     if unbound or len(required) > 2 or not (positional or star):
         raise InvalidDeclaration(
-            f"{name}: a handler takes a message, or a message and a context; bind the rest with functools.partial"
+            f"{name}: a handler takes a message (or a batch's), or that and a context; bind the rest with functools.partial"
         )
     return len(positional) > 1 or star

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+    from headworks.brokers.redis.connection import Connection
+
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 2
 ATTEMPTS = 3
+REDIS_ANSWER_SECONDS = 2.0
+REDIS_PATIENCE_SECONDS = 3.0
 # At least as many connections as handlers that run at once, or they queue for one.
 POOL_CONNECTIONS = 50
+# ReceiveMessage: WaitTimeSeconds.
+LONGEST_POLL_SECONDS = 20
 
 
 def config(*, read_timeout: int = READ_TIMEOUT_SECONDS, attempts: int = ATTEMPTS) -> Config:
@@ -46,6 +52,12 @@ def config(*, read_timeout: int = READ_TIMEOUT_SECONDS, attempts: int = ATTEMPTS
 def sqs() -> SQSClient:
     """The client that brokers send and settle through."""
     return boto3.client("sqs", config=config())
+
+
+@cache
+def sqs_to_receive() -> SQSClient:
+    """The client that workers poll with: an answer may take as long as the longest poll."""
+    return boto3.client("sqs", config=config(read_timeout=LONGEST_POLL_SECONDS + READ_TIMEOUT_SECONDS))
 
 
 @cache
@@ -82,6 +94,16 @@ def ssm() -> Any:
 def cloudwatch() -> Any:
     """The client that asks for metrics; many at once take a little longer."""
     return boto3.client("cloudwatch", config=config(read_timeout=5))
+
+
+@cache
+def redis(url: str) -> Connection:
+    """The connection that messages are sent to a Redis by, which is made when it is used first."""
+    # Imported here: nobody else's cold start pays for it.
+    from headworks.brokers.redis.address import address_of
+    from headworks.brokers.redis.connection import Connection
+
+    return Connection(address_of(url), answers_within=REDIS_ANSWER_SECONDS, patience=REDIS_PATIENCE_SECONDS)
 
 
 @cache

@@ -1,31 +1,38 @@
-"""The Lambda consumer of an SQS queue: an ordinary `handler(event, context)`."""
+"""The Lambda consumer of a queue: an ordinary `handler(event, context)`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from headworks import wiring
-from headworks.batch import CLERKS, Batch, Workshop
+from headworks.batch import Batch
 from headworks.brokers.record import delivery_of
 from headworks.call import Call
 from headworks.clock import SystemClock
-from headworks.errors import HeadworksError
-from headworks.processing import Processing
+from headworks.errors import HeadworksError, InvalidDeclaration
+from headworks.upkeep import is_drain
+from headworks.workshop import workshop_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from headworks.batch import Result, Workshop
+    from headworks.brokers.broker import Delivery
     from headworks.clock import Clock
+    from headworks.draining import Stream
     from headworks.queue import Queue
     from headworks.wiring import ConsumerParts
+
+_CONSUMPTION = "headworks_consumption"
 
 
 def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
@@ -33,24 +40,56 @@ def Consumer(  # noqa: N802 - to its user it is a thing, not a deed
     handle: Callable[..., Awaitable[None] | None],
     *,
     name: str | None = None,
+    in_batches: bool = False,
     parts: ConsumerParts | None = None,
     clock: Clock | None = None,
+    stream: Callable[[], Stream] | None = None,
 ) -> Callable[[Mapping[str, Any], LambdaContext], PartialItemFailureResponse]:
     """A Lambda handler that takes a queue's batches and runs `handle` for each message.
 
     `handle` takes a message, or a message and a `Context`; it may be `def` or `async def`.
     The records of a batch run concurrently, as many at once as the queue declares.
-    `parts` are the stores and the transport; without them they are made from the function's
-    settings.  `name` is needed only where a queue has several consumers.
+
+    With `in_batches` it is run once for a batch, and takes a sequence of messages, or that and a
+    `BatchContext`: all that may run now.  When it returns all of them are done, when it raises all
+    of them have failed, and `Failed` names those that have, each with its error.  What can't be
+    read, came too late or was done before isn't among them, and what a process has died at comes
+    alone.  Declare the queue's `timeout` for a whole batch, and a `concurrency` of `batch_size`.
+
+    Started by a schedule it drains the queue's stream on Redis, until its successor does.
+
+    `parts` are the stores and the transport, `stream` is where a drain takes messages; without
+    them they are made from the function's settings.  `name` is needed only where a queue has several consumers.
 
     What comes back is an ordinary function: Powertools' middlewares wrap nothing else.
     """
-    batches = _Batches(queue, handle, name or queue.consumers[0], parts, clock or SystemClock())
+    batches = _Batches(
+        queue, handle, name or queue.consumers[0], in_batches, parts, clock or SystemClock(), stream
+    )
 
     def handler(event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         return batches.answer(event, context)
 
+    # For whoever runs the same consumer elsewhere: see `consumption_of`.
+    vars(handler)[_CONSUMPTION] = batches.consumption
     return handler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumption:
+    """What a consumer's function was made of."""
+
+    queue: Queue
+    consumer: str
+    handle: Callable[..., Awaitable[None] | None]
+    in_batches: bool
+    parts: ConsumerParts
+
+
+def consumption_of(handler: object) -> Consumption | None:
+    """What a handler that `Consumer` made consumes, also through decorators that keep its attributes."""
+    found = getattr(handler, _CONSUMPTION, None)
+    return found if isinstance(found, Consumption) else None
 
 
 class _Batches:
@@ -61,38 +100,39 @@ class _Batches:
         queue: Queue,
         handle: Callable[..., Awaitable[None] | None],
         consumer: str,
+        in_batches: bool,
         parts: ConsumerParts | None,
         clock: Clock,
+        stream: Callable[[], Stream] | None,
     ) -> None:
+        if in_batches and queue.fifo:
+            raise InvalidDeclaration(
+                f"{queue.name}: a handler of batches has no order to keep, and the queue is fifo: "
+                "let it take one message at a time"
+            )
         self._queue = queue
+        self._consumer = consumer
+        self._in_batches = in_batches
         self._parts = parts or wiring.consumer_parts(queue, consumer)
-        call = Call(handle, timeout=queue.timeout)
-        self._workshop = Workshop(
-            queue=queue,
-            processing=Processing(
-                queue,
-                consumer,
-                call,
-                ledger=self._parts.ledger,
-                claim_check=self._parts.claim_check,
-                clock=clock,
-                log=self._parts.log,
-                version=self._parts.version,
-                announcer=self._parts.announcer,
-            ),
-            call=call,
-            pool=ThreadPoolExecutor(queue.concurrency, thread_name_prefix=queue.name),
-            clerks=ThreadPoolExecutor(CLERKS, thread_name_prefix="clerk"),
-            ledger=self._parts.ledger,
-            broker=self._parts.broker,
-            log=self._parts.log,
-            exit_process=self._parts.exit_process,
-            pause=self._parts.pause,
+        self._clock = clock
+        self._stream = stream or (lambda: wiring.stream(queue, consumer, self._parts))
+        self.consumption = Consumption(
+            queue=queue, consumer=consumer, handle=handle, in_batches=in_batches, parts=self._parts
+        )
+        self._workshop = workshop_of(
+            queue,
+            consumer,
+            Call(handle, timeout=queue.timeout),
+            self._parts,
+            clock=clock,
+            concurrency=queue.concurrency,
         )
 
     def answer(self, event: Mapping[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         """Process a batch and answer which of its records SQS must hand out again."""
         self._parts.log.begin(context)
+        if is_drain(event):
+            return self._drain(context)
         try:
             records = event["Records"]
         except (KeyError, TypeError) as error:
@@ -106,15 +146,56 @@ class _Batches:
             batch.process()
         return batch.response()
 
+    def _drain(self, context: LambdaContext) -> PartialItemFailureResponse:
+        """Take what comes over Redis for as long as a drain lives."""
+        # Imported here: a consumer on SQS doesn't pay for it.
+        from headworks.draining import Drain, batch_time
+
+        drain = Drain(self._queue, self._consumer, self._stream(), clock=self._clock)
+        workshop = workshop_of(
+            self._queue,
+            self._consumer,
+            self._workshop.call,
+            drain.parts(self._parts),
+            clock=self._clock,
+            concurrency=self._queue.concurrency,
+            # However long a wait is, it is spent in Redis.
+            longest_wait=timedelta.max,
+        )
+        remaining = _remaining(context)
+
+        def work(deliveries: Sequence[Delivery]) -> Result:
+            time_left = batch_time(remaining, self._queue, monotonic)
+            return self._run(self._batch(workshop, time_left, context), deliveries)
+
+        try:
+            drain.run(work, remaining=remaining)
+        finally:
+            workshop.pool.shutdown(wait=False)
+            workshop.clerks.shutdown(wait=False)
+        return {"batchItemFailures": []}
+
     def _work(self, records: list[dict[str, Any]], context: LambdaContext) -> frozenset[str]:
         """Run the records, and name those that stay on the queue."""
-        batch = Batch(self._workshop, _remaining(context), request_id=context.aws_request_id)
-        result = batch.run([delivery_of(record) for record in records])
+        batch = self._batch(self._workshop, _remaining(context), context)
+        return self._run(batch, [delivery_of(record) for record in records]).kept
+
+    def _run(self, batch: Batch, deliveries: Sequence[Delivery]) -> Result:
+        result = batch.run(deliveries)
         outcomes = Counter(type(each.outcome).__name__ for each in result.settled)
         if result.completions_lost:
             outcomes["CompletionLost"] = result.completions_lost
         self._parts.counts(outcomes, result.durations_ms)
-        return result.kept
+        return result
+
+    def _batch(self, workshop: Workshop, remaining: Callable[[], timedelta], context: LambdaContext) -> Batch:
+        request_id = context.aws_request_id
+        if not self._in_batches:
+            return Batch(workshop, remaining, request_id=request_id)
+        # Imported here: a consumer of single messages doesn't pay for it.
+        from headworks.whole_batch import WholeBatch
+
+        return WholeBatch(workshop, remaining, consumer=self._consumer, request_id=request_id)
 
 
 class NotABatch(HeadworksError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headworks.fault import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
+
+    from headworks.message import Message
 
 LONGEST_EXCERPT = 120
 
@@ -89,3 +92,30 @@ class Reject(HeadworksError):
     def __init__(self, why: str = "", *, fault: Fault = Fault.PIPELINE) -> None:
         super().__init__(why)
         self.fault = fault
+
+
+class Failed(HeadworksError):
+    """Raised by a handler of batches: these messages failed, each with an error of its own; all others are done.
+
+    An error means what it would mean if a handler of that message alone had raised it: `Retry`,
+    `Reject`, or anything else.
+    """
+
+    def __init__(self, errors: Mapping[Message[Any], Exception]) -> None:
+        if not errors:
+            raise ValueError("Failed names no message: where nothing failed, return")
+        for message, error in errors.items():
+            if not isinstance(error, Exception):
+                raise TypeError(f"{message.id} failed with {excerpt(error)}, which isn't an exception")
+        super().__init__(f"{len(errors)} of a batch failed")
+        self.errors = dict(errors)
+
+
+class UnknownMessage(HeadworksError):
+    """A handler of batches named a message that its batch doesn't hold, so nobody knows which of them are done."""
+
+    def __init__(self, queue: str, ids: Sequence[str]) -> None:
+        super().__init__(
+            f"{queue}: the handler named {excerpt(', '.join(ids))} as failed, which isn't in its batch: "
+            "name messages as they were handed over"
+        )

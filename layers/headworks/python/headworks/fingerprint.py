@@ -7,10 +7,10 @@ With one they are the key's, so that the id leads to what the edge remembers, wi
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring_ascii
 
 BITS = 74
 _LOW_BITS = 62
@@ -20,7 +20,9 @@ _MESSAGE_ID = re.compile(r"msg_([0-9a-f]{12})7([0-9a-f]{3})([89ab][0-9a-f]{15})"
 
 def fingerprint(queue: str, key: str) -> int:
     """The fingerprint of a sender's idempotency key in a queue."""
-    digest = hashlib.sha256(json.dumps([queue, key]).encode()).digest()
+    # The JSON of both, written without what makes `json.dumps` ten times as slow.
+    pair = f"[{encode_basestring_ascii(queue)}, {encode_basestring_ascii(key)}]"
+    digest = hashlib.sha256(pair.encode()).digest()
     return int.from_bytes(digest[:10], "big") >> (80 - BITS)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -21,6 +22,8 @@ JSON_TYPE = "application/json"
 
 # Keys of DynamoDB items hold 2 KiB, with the queue's name beside them.
 LONGEST_NAME_BYTES = 1024
+
+_HALF_A_SURROGATE_PAIR = re.compile("[\ud800-\udfff]")
 
 # SQS refuses a body with these two, which JSON allows: they travel as escapes.
 _REFUSED_BY_SQS = {"\ufffe": "\\ufffe", "\uffff": "\\uffff"}
@@ -51,10 +54,14 @@ class Message(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     traceparent: str | None = None
     expires_at: datetime | None = None
 
+    def __hash__(self) -> int:
+        # The payload may be a dict, and a message is a key all the same.
+        return hash(self.id)
+
     def with_data(self, data: D) -> Message[D]:
         """The same message around another form of its payload."""
-        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__}
-        return Message(**{**fields, "data": data})
+        other: Any = msgspec.structs.replace(self, data=data)
+        return cast("Message[D]", other)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether `now` is past the message's expiry, if it has one."""
@@ -83,6 +90,8 @@ class _Wire(msgspec.Struct, kw_only=True, omit_defaults=True):
     tenant: str | None = None
     traceparent: str | None = None
     expirytime: datetime | None = None
+    # SNS' own, whose notifications aren't CloudEvents.
+    kind: Any = msgspec.field(default=None, name="Type")
 
 
 class _Probe(msgspec.Struct, rename={"kind": "Type", "topic": "TopicArn", "inner": "Message"}):
@@ -143,7 +152,8 @@ def new_message(
 
 def new_traceparent() -> str:
     """The start of a trace, sampled (W3C Trace Context)."""
-    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+    drawn = os.urandom(24).hex()
+    return f"00-{drawn[:32]}-{drawn[32:]}-01"
 
 
 def encode(message: Message[bytes]) -> str:
@@ -173,7 +183,7 @@ def encode(message: Message[bytes]) -> str:
     return _without_refused_characters(_encoder.encode(wire).decode())
 
 
-def decode(body: str, *, carrier: Carrier, key_path: str | None = None) -> Message[bytes]:
+def decode(body: str | bytes, *, carrier: Carries, key_path: str | None = None) -> Message[bytes]:
     """Whatever a queue holds, as a message.
 
     A body with `specversion` is a CloudEvent.  Any other body is the payload itself, as an
@@ -181,7 +191,9 @@ def decode(body: str, *, carrier: Carrier, key_path: str | None = None) -> Messa
     queue, and its idempotency key what stands at `key_path`, a dotted path, or that id.
     What SNS wraps around either is taken off.  Raises `Undecodable` for a CloudEvent that isn't one.
     """
-    content = body.encode("utf-8", "surrogatepass")
+    content = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
+    if (usual := _usual(content)) is not None:
+        return _from_wire(usual, carrier)
     probe = _look_at(content)
     if probe.is_sns:
         content = str(probe.inner).encode("utf-8", "surrogatepass")
@@ -199,8 +211,38 @@ def decode(body: str, *, carrier: Carrier, key_path: str | None = None) -> Messa
     return _from_wire(wire, carrier)
 
 
-class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+def _usual(content: bytes) -> _Wire | None:
+    """A CloudEvent in the form that nearly all have, read in one go; none where it has to be looked at."""
+    try:
+        wire = _decoder.decode(content)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    is_usual = wire.specversion == "1.0" and wire.id and wire.source and wire.type and wire.kind is None
+    return wire if is_usual else None
+
+
+class Carries(Protocol):
     """What the transport itself knows of a body: names for one that brings none."""
+
+    @property
+    def queue(self) -> str:
+        """The queue that it came from."""
+
+    @property
+    def id(self) -> str:
+        """The transport's name for the message."""
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was first put on the queue."""
+
+    @property
+    def ordering_key(self) -> str | None:
+        """What it was kept in order by."""
+
+
+class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a body, as values."""
 
     queue: str
     id: str
@@ -208,7 +250,7 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     ordering_key: str | None = None
 
 
-def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
+def _from_wire(wire: _Wire, carrier: Carries) -> Message[bytes]:
     if isinstance(wire.data, msgspec.UnsetType):
         data = wire.data_base64 or b""
         content_type = wire.datacontenttype or JSON_TYPE
@@ -222,7 +264,7 @@ def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
         source=wire.source,
         type=wire.type,
         data=data,
-        time=wire.time or carrier.sent_at,
+        time=_aware(wire.time) or carrier.sent_at,
         idempotency_key=wire.idempotencykey or wire.id,
         subject=wire.subject,
         data_content_type=content_type,
@@ -234,7 +276,7 @@ def _from_wire(wire: _Wire, carrier: Carrier) -> Message[bytes]:
     )
 
 
-def _bare(content: bytes, carrier: Carrier, key_path: str | None) -> Message[bytes]:
+def _bare(content: bytes, carrier: Carries, key_path: str | None) -> Message[bytes]:
     key = None if key_path is None else value_at(content, key_path)
     return Message(
         id=carrier.id,
@@ -273,6 +315,8 @@ def _look_at(content: bytes) -> _Probe:
 
 def is_json(content_type: str) -> bool:
     """Whether data of this media type stands in the message as JSON."""
+    if content_type == JSON_TYPE:
+        return True
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type == JSON_TYPE or media_type.endswith("+json")
 
@@ -299,7 +343,7 @@ def _checked(name: str, value: str) -> str:
         raise InvalidMessage(f"the {name} {excerpt(value)} is empty or has blanks around it")
     if len(value.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:
         raise InvalidMessage(f"the {name} {excerpt(value)} is over {LONGEST_NAME_BYTES} bytes")
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+    if _HALF_A_SURROGATE_PAIR.search(value):
         raise InvalidMessage(
             f"the {name} {excerpt(value)} holds half a surrogate pair, which UTF-8 can't write"
         )

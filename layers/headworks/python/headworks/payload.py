@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from headworks.errors import InvalidMessage, Undecodable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _encoder = msgspec.json.Encoder()
 
 
 def decode_payload(data: bytes, payload: Any, *, where: str) -> Any:
-    """`data` as a value of the declared type: a dataclass, a msgspec Struct, a pydantic model, `bytes`, `Any`.
+    """`data` as a value of the declared type, any that `headworks.queue.Queue` names.
 
     Raises `Undecodable`, saying where in the payload the type and the data part.
     """
-    if payload is bytes:
-        return data
     try:
-        if _is_pydantic(payload):
-            return payload.model_validate_json(data)
-        return _decoder(payload).decode(data)
+        return _reader(payload)(data)
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise Undecodable(where, f"not a {_name(payload)}: {error}") from error
 
@@ -40,8 +39,18 @@ def encode_payload(value: Any) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _decoder(payload: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(payload)
+def _reader(payload: Any) -> Callable[[bytes], Any]:
+    """What makes a payload of bytes."""
+    if payload is bytes:
+        return _as_it_is
+    if _is_pydantic(payload):
+        validate: Callable[[bytes], Any] = payload.model_validate_json
+        return validate
+    return msgspec.json.Decoder(payload).decode
+
+
+def _as_it_is(data: bytes) -> bytes:
+    return data
 
 
 def _is_pydantic(payload: Any) -> bool:
@@ -49,4 +58,4 @@ def _is_pydantic(payload: Any) -> bool:
 
 
 def _name(payload: Any) -> str:
-    return getattr(payload, "__name__", str(payload))
+    return "JSON value" if payload is msgspec.Raw else getattr(payload, "__name__", str(payload))

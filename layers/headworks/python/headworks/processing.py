@@ -10,13 +10,13 @@ from asyncio import CancelledError
 from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import msgspec
 
 from headworks import outcome
 from headworks.brokers.broker import Settled
-from headworks.context import Context
+from headworks.context import Context, refuse_to_extend
 from headworks.errors import HeadworksError, Unavailable, Undecodable
 from headworks.ledger.ledger import Closed, Entry, Failure, Held, Lease, State
 from headworks.letters import write_letter
@@ -29,16 +29,56 @@ from headworks.telemetry import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
+    from types import TracebackType
 
     from headworks.announcements import Announcer
     from headworks.brokers.broker import Delivery
     from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
-    from headworks.ledger.ledger import Ledger, Letter, Suspect
+    from headworks.ledger.ledger import Letter, Suspect
     from headworks.message import Message
     from headworks.outcome import Outcome
     from headworks.queue import Queue
     from headworks.telemetry import Log
+
+
+class Books(Protocol):
+    """Where ends that aren't Done are written down: a ledger, or what stands for one where the transport
+    itself carries attempts and history.  See `Ledger`.
+    """
+
+    def retry(self, lease: Lease, failure: Failure, *, due: datetime) -> bool:
+        """The attempt failed; another may start at `due`."""
+
+    def wait(self, lease: Lease, failure: Failure, letter: Letter, *, due: datetime) -> bool:
+        """The attempt failed, and the message leaves the queue until the next one."""
+
+    def release(self, lease: Lease, *, due: datetime) -> bool:
+        """The run didn't count."""
+
+    def bury(
+        self,
+        entry: Entry,
+        letter: Letter,
+        *,
+        reason: Reason,
+        failure: Failure | None,
+        holder: Lease | Suspect | None = None,
+    ) -> State:
+        """Dead."""
+
+
+class Handed(Protocol):
+    """A delivery, as far as lines of the log name it."""
+
+    @property
+    def name(self) -> str:
+        """What to call the message where it doesn't name itself."""
+
+    @property
+    def receive_count(self) -> int:
+        """How often it was handed out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +105,37 @@ class Ended:
     duration_ms: float
 
 
+class Boundary:
+    """Around a run of a handler: whatever it raises is its outcome, and goes no further."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        match error:
+            case None:
+                return True
+            case CancelledError():
+                self.error = Cancelled(str(error) or "the handler was cancelled")
+            case SystemExit():
+                self.error = Exited(f"the handler asked to exit with {error.code!r}")
+            case Exception():
+                self.error = error
+            case _:
+                return False
+        return True
+
+
 class Processing:
-    """One consumer's way of treating a delivery.  Safe to call from several threads at once."""
+    """One consumer's way of treating a delivery.  Safe to call from several threads at once.
+
+    A wait of more than `longest_wait` leaves the queue.
+    """
 
     def __init__(
         self,
@@ -74,12 +143,13 @@ class Processing:
         consumer: str,
         run: Callable[[Message[Any], Context], None],
         *,
-        ledger: Ledger,
+        ledger: Books,
         claim_check: ClaimCheck | None,
         clock: Clock,
         log: Log,
         version: str = "",
         announcer: Announcer | None = None,
+        longest_wait: timedelta = LONGEST_WAIT_IN_QUEUE,
     ) -> None:
         self._queue = queue
         self._consumer = consumer
@@ -90,6 +160,7 @@ class Processing:
         self._log = log
         self._version = version
         self._announcer = announcer
+        self._longest_wait = timedelta.max if queue.fifo else longest_wait
 
     def open(self, delivery: Delivery) -> Opened | Settled:
         """Read a delivery.  One that can't be read, or came too late, is dead and was never run."""
@@ -142,10 +213,29 @@ class Processing:
         self, opened: Opened, lease: Lease, *, remaining: Callable[[], timedelta], request_id: str = ""
     ) -> Ended:
         """Run the handler and judge its end."""
-        self._tell(Action.STARTED, opened.delivery, opened.message, attempt=lease.attempt_of_series)
+        self.tell_started(opened.delivery, opened.message, attempt=lease.attempt_of_series)
         started = perf_counter()
-        error = self._handle(opened, lease, remaining)
+        with Boundary() as boundary:
+            context = self.context(opened.message, lease, remaining)
+            self._run(self.whole(of_generation(opened.message, lease.generation)), context)
         duration_ms = (perf_counter() - started) * 1000
+        return self.judged(opened, lease, boundary.error, duration_ms, request_id=request_id)
+
+    def whole(self, message: Message[bytes]) -> Message[Any]:
+        """The message with its payload, wherever that lay.  Raises `Undecodable`, `MissingObject`, `Unavailable`."""
+        whole = message if self._claim_check is None else self._claim_check.check_out(message)
+        return whole.with_data(decode_payload(whole.data, self._queue.payload, where=self._queue.name))
+
+    def judged(
+        self,
+        opened: Opened,
+        lease: Lease,
+        error: Exception | None,
+        duration_ms: float,
+        *,
+        request_id: str = "",
+    ) -> Ended:
+        """What the end of a run means."""
         verdict = judge(
             error,
             attempt=lease.attempt_of_series,
@@ -156,6 +246,35 @@ class Processing:
         if error is not None:
             failure = self._failure(lease.attempt, error, duration_ms, request_id=request_id)
         return Ended(opened=opened, lease=lease, verdict=verdict, failure=failure, duration_ms=duration_ms)
+
+    def context(
+        self,
+        message: Message[bytes],
+        lease: Lease,
+        remaining: Callable[[], timedelta],
+        extend: Callable[[timedelta], None] = refuse_to_extend,
+    ) -> Context:
+        """What a handler that asks for it is given beside its message."""
+        message = of_generation(message, lease.generation)
+        return Context(
+            queue=self._queue.name,
+            consumer=self._consumer,
+            message_id=message.id,
+            idempotency_key=message.idempotency_key,
+            attempt=lease.attempt_of_series,
+            max_attempts=self._queue.retry.max_attempts,
+            remaining_time=remaining,
+            extend=extend,
+            history=lease.history,
+            traceparent=message.traceparent,
+            logger=self._log.for_handler(
+                queue=self._queue.name,
+                consumer=self._consumer,
+                message_id=message.id,
+                attempt=lease.attempt_of_series,
+                traceparent=message.traceparent,
+            ),
+        )
 
     def record(self, ended: Ended) -> Settled:
         """Write down an end that isn't Done; where the ledger can't, the message stays where it is."""
@@ -187,6 +306,25 @@ class Processing:
             return self.defer(opened, "somebody else took it over")
         return self.end(opened, outcome.Dead(reason=Reason.CRASHED), attempt=suspect.attempt_of_series)
 
+    def tell_started(self, handed: Handed, message: Message[bytes], *, attempt: int) -> None:
+        """A run of the handler begins."""
+        # Most are nobody's news, and a worker starts a hundred thousand a second.
+        if self._log.wants(Action.STARTED):
+            self._tell(Action.STARTED, handed, message, attempt=attempt)
+
+    def tell_done(self, handed: Handed, message: Message[bytes], *, attempt: int, duration_ms: float) -> None:
+        """It came to its end, and the effect happened."""
+        if not self._log.wants(Action.DONE):
+            return
+        self._tell(
+            Action.DONE,
+            handed,
+            message,
+            duplicate=None,
+            attempt=attempt,
+            duration_ms=round(duration_ms, 1),
+        )
+
     def end(self, opened: Opened, verdict: Outcome, **fields: Any) -> Settled:
         """Tell an outcome and make it what the broker settles."""
         return self._settled(opened.delivery, opened.message, verdict, **fields)
@@ -197,7 +335,7 @@ class Processing:
         match ended.verdict:
             case outcome.Retry(after=after, error=error) if failure is not None:
                 due = self._clock.now() + after
-                if self._queue.fifo or after <= LONGEST_WAIT_IN_QUEUE:
+                if after <= self._longest_wait:
                     took = self._ledger.retry(lease, failure, due=due)
                     return ended.verdict if took else self._too_late(ended)
                 letter = self._letter(ended.opened.delivery, ended.opened.message, waits=True)
@@ -247,39 +385,6 @@ class Processing:
     def _letter(self, delivery: Delivery, message: Message[bytes] | None, *, waits: bool = False) -> Letter:
         return write_letter(self._claim_check, delivery, message, waits=waits)
 
-    def _handle(self, opened: Opened, lease: Lease, remaining: Callable[[], timedelta]) -> Exception | None:
-        """The exception that the attempt ended with, if any: the one boundary where every kind is caught."""
-        message = of_generation(opened.message, lease.generation)
-        context = Context(
-            queue=self._queue.name,
-            consumer=self._consumer,
-            message_id=message.id,
-            idempotency_key=message.idempotency_key,
-            attempt=lease.attempt_of_series,
-            max_attempts=self._queue.retry.max_attempts,
-            remaining_time=remaining,
-            history=lease.history,
-            traceparent=message.traceparent,
-            logger=self._log.for_handler(
-                queue=self._queue.name,
-                consumer=self._consumer,
-                message_id=message.id,
-                attempt=lease.attempt_of_series,
-                traceparent=message.traceparent,
-            ),
-        )
-        try:
-            whole = message if self._claim_check is None else self._claim_check.check_out(message)
-            payload = decode_payload(whole.data, self._queue.payload, where=self._queue.name)
-            self._run(whole.with_data(payload), context)
-        except CancelledError as error:
-            return Cancelled(str(error) or "the handler was cancelled")
-        except SystemExit as error:
-            return Exited(f"the handler asked to exit with {error.code!r}")
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its outcome
-            return error
-        return None
-
     def _failure(
         self, attempt: int, error: BaseException, duration_ms: float, *, request_id: str = ""
     ) -> Failure:
@@ -312,9 +417,7 @@ class Processing:
                 self._tell(Action.DEAD, delivery, message, reason=str(reason), error=error, **fields)
         return Settled(delivery=delivery, outcome=verdict, message=message)
 
-    def _tell(
-        self, action: Action, delivery: Delivery, message: Message[bytes] | None, **fields: Any
-    ) -> None:
+    def _tell(self, action: Action, delivery: Handed, message: Message[bytes] | None, **fields: Any) -> None:
         self._log(
             action,
             queue=self._queue.name,

@@ -77,7 +77,9 @@ class Producer:
     With a memory of acceptances, an equal idempotency key inside the queue's window is
     answered as a duplicate.  It is looked up before the send and remembered after it; that
     memory failing costs a duplicate, which the ledger absorbs, and never the message.
-    A delay that the transport can't keep is kept in the consumers' `ledgers`.
+    A delay that the transport can't keep is kept in the consumers' `ledgers`; one where
+    `transport_waits` keeps any, for every consumer.  A transport with a memory of its own answers
+    the id that an equal key was accepted under.
     """
 
     def __init__(
@@ -89,11 +91,13 @@ class Producer:
         deduplication: Deduplication | None = None,
         claim_check: ClaimCheck | None = None,
         ledgers: Sequence[Ledger] = (),
+        transport_waits: bool = False,
         clock: Clock | None = None,
     ) -> None:
         self._queue = queue
         self._broker = broker
         self._ledgers = ledgers
+        self._transport_waits = transport_waits
         self._log = log
         self._deduplication = deduplication
         self._claim_check = claim_check
@@ -222,7 +226,9 @@ class Producer:
         sent = self._broker.send(messages, delay=delay) if hold is None else self._hold(messages, now + hold)
         action = Action.KEPT_BACK if hold == KEPT_BACK else Action.QUEUED
         for (index, message), each in zip(ready.items(), sent, strict=True):
-            if each.error is None:
+            if each.error is None and each.message_id != message.id:
+                answers[index] = self._duplicate(fresh[index], each.message_id)
+            elif each.error is None:
                 answers[index] = Accepted(message_id=message.id)
                 self._tell(action, message, delay_seconds=int(delay.total_seconds()) or None)
             else:
@@ -243,6 +249,8 @@ class Producer:
 
     def _is_held(self, delay: timedelta) -> bool:
         """Whether the transport itself can't delay so long, or not a single message, or not for every consumer."""
+        if self._transport_waits:
+            return False
         return delay > LONGEST_DELAY_OF_TRANSPORT or (
             bool(delay) and (self._queue.fifo or self._queue.is_fanned_out)
         )

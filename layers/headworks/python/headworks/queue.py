@@ -44,6 +44,10 @@ EXPIRY_NOTICE = timedelta(days=3)
 # What a paused source sends is due when nobody will wait for it: somebody lets it go before.
 KEPT_BACK = timedelta(days=36_525)
 QUEUE_RETENTION = timedelta(days=12)
+# A drain of a stream is started once an interval, which EventBridge Scheduler may miss by a minute,
+# and takes messages until its successor does.
+DRAIN_INTERVAL = timedelta(minutes=1)
+DRAIN_LIFE = DRAIN_INTERVAL + timedelta(seconds=65)
 
 _FUNCTION = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
@@ -53,10 +57,13 @@ class Queue:
     """What to carry, and how to treat it.
 
     `payload` is the type that a message's data must be: a dataclass, a msgspec Struct, a
-    pydantic model, `bytes` or `typing.Any`.  `consumers` name the function packages that
-    take the messages; each gets every one of them, with retries and dead letters of its
-    own.  `emits` names the queues that they send to, and of each new dead letter of theirs
-    the queue `announces_dead_to` gets a message (`headworks.announcements.Announcement`).
+    pydantic model, `bytes`, `typing.Any` or `msgspec.Raw` (JSON as it was written).
+    `consumers` name the function packages that take the messages; each gets every one of
+    them, with retries and dead letters of its own.  `emits` names the queues that they send
+    to, and of each new dead letter of theirs the queue `announces_dead_to` gets a message
+    (`headworks.announcements.Announcement`).  Over the `transport` redis messages travel in a
+    millisecond, and a failover can lose the last of them; where a deployment has no Redis, they go
+    over SQS.
     Only the pipeline's own routes, edges and functions send to an `internal` queue: the
     producer API refuses it.  `timeout` is the
     time that one run of the handler may take; `concurrency` is how many records of a batch run at once in one
@@ -108,6 +115,11 @@ class Queue:
     def visibility_timeout(self) -> timedelta:
         """How long a received message stays hidden: six function timeouts plus the window, as AWS advises."""
         return 6 * self.function_timeout + self.batch_window
+
+    @property
+    def drain_timeout(self) -> timedelta:
+        """How long a drain of its stream may run: its life, and the last batch that it has taken."""
+        return DRAIN_LIFE + self.batch_window + self.function_timeout
 
     @property
     def receive_limit(self) -> int:
@@ -233,8 +245,11 @@ def _check_names(queue: Queue) -> None:
         raise InvalidQueue(
             f"{queue.name}: dead letters have no ordering key to be announced under, and {target.name} is ordered"
         )
-    if queue.transport == "redis":
-        raise InvalidQueue(f"{queue.name}: the transport redis isn't built yet; declare sqs")
+    if queue.transport == "redis" and queue.fifo:
+        raise InvalidQueue(
+            f"{queue.name}: an ordered queue travels over SQS alone: what is replayed or was kept back goes over SQS, "
+            "and would run beside its ordering key's messages on redis"
+        )
 
 
 def _check_batch(queue: Queue) -> None:
@@ -274,6 +289,11 @@ def _check_times(queue: Queue) -> None:
         raise InvalidQueue(
             f"{queue.name}: {queue.batch_size} records, {queue.concurrency} at a time, {queue.timeout} each, "
             f"take {queue.function_timeout}: over Lambda's 15 minutes"
+        )
+    if queue.transport == "redis" and queue.drain_timeout > MAX_LAMBDA_TIMEOUT:
+        raise InvalidQueue(
+            f"{queue.name}: a drain takes messages for {DRAIN_LIFE} and its last batch takes "
+            f"{queue.function_timeout + queue.batch_window}: over Lambda's 15 minutes"
         )
     if queue.visibility_timeout > MAX_VISIBILITY:
         raise InvalidQueue(

@@ -11,6 +11,7 @@ from headworks.errors import MissingSetting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from headworks.bucket import Bucket
     from headworks.outbound.endpoints import Endpoint
     from headworks.queue import Queue
     from headworks.table import Table
@@ -23,6 +24,7 @@ CONSUMERS_PATH = "CONSUMERS_PATH"
 PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
 ADMIN_SECRET = "ADMIN_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
+REDIS_URL = "REDIS_URL"
 SERVICE_NAME = "POWERTOOLS_SERVICE_NAME"
 LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
 # Lambda's own.
@@ -52,6 +54,10 @@ class Settings:
     def table(self, table: Table) -> str:
         """The name of a table of the pipeline's own."""
         return self._required(table.variable, f"the table {table.name}")
+
+    def bucket(self, bucket: Bucket) -> str:
+        """The name of a bucket of the pipeline's own."""
+        return self._required(bucket.variable, f"the bucket {bucket.name}")
 
     @property
     def trace_id(self) -> str | None:
@@ -84,6 +90,11 @@ class Settings:
     def admin_secret(self) -> str:
         """The name of the secret that holds the operators' bearer tokens."""
         return self._required(ADMIN_SECRET, "the secret with the operators' tokens")
+
+    @property
+    def redis_url(self) -> str | None:
+        """The server of the queues that are declared to travel over Redis, if this deployment has one."""
+        return self.environ.get(REDIS_URL) or None
 
     @property
     def function_version(self) -> str:

@@ -60,6 +60,9 @@ class Log(Protocol):
     def __call__(self, action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
         """Tell one action.  An unexpected `error` comes with its stack trace."""
 
+    def wants(self, action: Action) -> bool:
+        """Whether a line of this action would be kept."""
+
     def begin(self, context: object) -> None:
         """From here on lines belong to the invocation of this Lambda context."""
 
@@ -126,6 +129,9 @@ class PowertoolsLog:
             {FIELDS: told} if self._is_ours else {n: value for n, value in told.items() if value is not None}
         )
         self._logger.log(level, str(action), extra=extra, exc_info=error if unexpected else None)
+
+    def wants(self, action: Action) -> bool:
+        return self._logger.isEnabledFor(_LEVELS.get(action, logging.INFO))
 
     def begin(self, context: object) -> None:
         self._keys.append_keys(

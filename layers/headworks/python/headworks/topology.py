@@ -11,6 +11,7 @@ from headworks.errors import InvalidDeclaration
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from headworks.bucket import Bucket
     from headworks.edge import Edge
     from headworks.outbound.endpoints import Endpoint
     from headworks.queue import Queue
@@ -29,6 +30,7 @@ class Topology:
     endpoints: tuple[Endpoint, ...] = ()
     edges: tuple[Edge, ...] = ()
     tables: tuple[Table, ...] = ()
+    buckets: tuple[Bucket, ...] = ()
 
     def __post_init__(self) -> None:
         _refuse_twins("queue", (queue.name for queue in self.queues))
@@ -37,16 +39,16 @@ class Topology:
         _refuse_twins("endpoint", (endpoint.name for endpoint in self.endpoints))
         _refuse_twins("edge", (edge.function for edge in self.edges))
         _refuse_twins("table", (table.name for table in self.tables))
+        _refuse_twins("bucket", (bucket.name for bucket in self.buckets))
         for route in self.routes:
             self._check_route(route)
         for name, target in self._sends():
             if self.queue(target) is None:
                 raise InvalidDeclaration(f"{name} sends to the queue {target!r}, which isn't declared")
         for table in self.tables:
-            if strangers := set(table.functions) - self.functions:
-                raise InvalidDeclaration(
-                    f"the table {table.name!r} is for {sorted(strangers)}, which nothing declares"
-                )
+            self._check_users(f"the table {table.name!r}", table.functions)
+        for bucket in self.buckets:
+            self._check_users(f"the bucket {bucket.name!r}", bucket.functions)
         for queue in self.queues:
             self._check_queue(queue)
         for source in self.sources:
@@ -70,6 +72,10 @@ class Topology:
     def _sent_to(self) -> set[str]:
         """The queues that the pipeline itself sends to."""
         return {route.queue for route in self.routes} | {target for _, target in self._sends()}
+
+    def _check_users(self, what: str, functions: tuple[str, ...]) -> None:
+        if strangers := set(functions) - self.functions:
+            raise InvalidDeclaration(f"{what} is for {sorted(strangers)}, which nothing declares")
 
     def _check_route(self, route: Route) -> None:
         queue = self.queue(route.queue)

@@ -58,3 +58,11 @@ ADMINISTER = Edge(
 )
 
 UPKEEP = (BURY_CRASHED, WAKE_WAITING, ADMINISTER)
+
+# What a schedule sends to a consumer that is to drain its stream on Redis.
+DRAIN_EVENT = {"headworks": "drain"}
+
+
+def is_drain(event: object) -> bool:
+    """Whether an invocation is to drain a stream."""
+    return isinstance(event, dict) and event.get("headworks") == DRAIN_EVENT["headworks"]

@@ -12,9 +12,10 @@ from headworks.brokers.sns import SnsBroker
 from headworks.brokers.sqs import SqsBroker
 from headworks.claim_check import ClaimCheck
 from headworks.deduplication import DynamoDBDeduplication
+from headworks.errors import MissingSetting
 from headworks.ledger.dynamodb import DynamoDBLedger
 from headworks.producer import Producer
-from headworks.settings import Settings
+from headworks.settings import REDIS_URL, Settings
 from headworks.telemetry import PowertoolsLog, powertools_counts
 
 if TYPE_CHECKING:
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
     from headworks.announcements import Announcer
     from headworks.brokers.broker import Broker, Sender
+    from headworks.brokers.sqs_receiving import SqsReceiver
+    from headworks.draining import Stream
     from headworks.ledger.ledger import Ledger
     from headworks.operations.flags import DynamoDBFlags
     from headworks.queue import Queue
     from headworks.telemetry import Counts, Log
+    from headworks.working.parts import RedisParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +65,59 @@ def consumer_parts(queue: Queue, consumer: str, settings: Settings | None = None
 def producer(queue: Queue, log: Log, settings: Settings | None = None) -> Producer:
     """The deployed way into one queue, with the memory of what its edge has accepted."""
     settings = settings or Settings()
+    over_redis = redis_url(queue, settings)
     return Producer(
         queue,
-        _sender(queue, settings, log),
+        _entrance(queue, over_redis, settings, log) if over_redis else _sender(queue, settings, log),
         log=log,
-        deduplication=memory(settings, queue),
+        # Redis remembers by itself what it has accepted.
+        deduplication=None if over_redis else memory(settings, queue),
+        transport_waits=over_redis is not None,
         claim_check=claim_check(queue, settings),
         ledgers=[dynamodb_ledger(queue, consumer, settings) for consumer in queue.consumers],
     )
+
+
+def redis_url(queue: Queue, settings: Settings) -> str | None:
+    """The server that a queue travels over; none where it is SQS."""
+    return settings.redis_url if queue.transport == "redis" else None
+
+
+def redis_parts(own: ConsumerParts, url: str) -> RedisParts:
+    """What takes a consumer's messages from Redis: its dead letters go where all the others are."""
+    # Imported here: a consumer on SQS has a shorter cold start.
+    from headworks.brokers.redis.address import address_of
+    from headworks.working.parts import RedisParts
+
+    return RedisParts(
+        address=address_of(url),
+        log=own.log,
+        counts=own.counts,
+        claim_check=own.claim_check,
+        lasting=own.ledger,
+        announcer=own.announcer,
+        version=own.version,
+        exit_process=own.exit_process,
+    )
+
+
+def stream(queue: Queue, consumer: str, own: ConsumerParts, settings: Settings | None = None) -> Stream:
+    """The stream that a consumer's drain takes from.  Raises `MissingSetting` in a deployment without Redis."""
+    from headworks.draining import Stream
+    from headworks.ledger.catalogue import Address
+    from headworks.operations.flags import of_consumer
+
+    settings = settings or Settings()
+    url = redis_url(queue, settings)
+    if url is None:
+        raise MissingSetting(REDIS_URL, f"the Redis that the queue {queue.name} travels over")
+    record, name = flags(settings), of_consumer(Address(queue.name, consumer))
+
+    def is_paused() -> bool:
+        flag = record.read([name]).get(name)
+        return flag is not None and flag.is_up
+
+    return Stream(parts=redis_parts(own, url), is_paused=is_paused)
 
 
 def announcer(queue: Queue, consumer: str, settings: Settings, log: Log) -> Announcer | None:
@@ -98,6 +147,14 @@ def sqs_broker(queue: Queue, consumer: str, settings: Settings, log: Log) -> Sqs
     )
 
 
+def sqs_receiver(queue: Queue, consumer: str, settings: Settings | None = None) -> SqsReceiver:
+    """The deployed queue, for a worker that polls it."""
+    # Imported here: on Lambda nobody polls, and a cold start doesn't pay for it.
+    from headworks.brokers.sqs_receiving import SqsReceiver
+
+    return SqsReceiver(clients.sqs_to_receive(), url=(settings or Settings()).queue_url(queue, consumer))
+
+
 def dynamodb_ledger(queue: Queue, consumer: str, settings: Settings) -> DynamoDBLedger:
     """The deployed ledger of a consumer."""
     return DynamoDBLedger(queue, consumer, clients.dynamodb(), table=settings.ledger_table)
@@ -119,6 +176,17 @@ def flags(settings: Settings) -> DynamoDBFlags:
     from headworks.operations.flags import DynamoDBFlags
 
     return DynamoDBFlags(clients.dynamodb(), table=settings.ledger_table)
+
+
+def _entrance(queue: Queue, url: str, settings: Settings, log: Log) -> Sender:
+    # Imported here: whoever sends over SQS alone has a shorter cold start.
+    from headworks.brokers.redis.broker import RedisSender
+    from headworks.brokers.redis.entrance import RedisEntrance
+    from headworks.brokers.redis.keys import Keys
+    from headworks.brokers.redis.memory_mark import MemoryMark
+
+    sender = RedisSender(queue, clients.redis(url), Keys(queue.name), mark=MemoryMark())
+    return RedisEntrance(sender, graveyard=_sender(queue, settings, log))
 
 
 def _sender(queue: Queue, settings: Settings, log: Log) -> Sender:

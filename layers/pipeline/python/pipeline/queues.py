@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from headworks.queue import Queue
 from headworks.retry import RetryPolicy
 from pipeline.payloads import Order, OrderEvent, PaymentEvent, WebhookDelivery
@@ -75,4 +77,24 @@ PAYMENTS = Queue(
     deduplication_window=timedelta(days=7),
 )
 
-QUEUES = (WEBHOOKS, ORDERS, ORDER_EVENTS, PAYMENTS)
+MOST_EVENTS_AT_ONCE = 100
+
+ANALYTICS = Queue(
+    name="analytics",
+    # Whatever is JSON, kept as it was written.
+    payload=msgspec.Raw,
+    consumers=("track_event",),
+    # Losing the last events of a failover harms nobody.
+    transport="redis",
+    retry=RetryPolicy(attempts=2, delays=(timedelta(seconds=1), timedelta(seconds=5))),
+    # A sender's own retries are over by then; an event that is counted twice harms nobody.
+    deduplication_window=timedelta(minutes=5),
+    # One object for many events; a batch of as large ones as this still fits an invocation.
+    batch_size=MOST_EVENTS_AT_ONCE,
+    batch_window=timedelta(seconds=5),
+    claim_check_over_bytes=32 * 1024,
+    # A batch is one run.
+    concurrency=MOST_EVENTS_AT_ONCE,
+)
+
+QUEUES = (WEBHOOKS, ORDERS, ORDER_EVENTS, PAYMENTS, ANALYTICS)

@@ -21,6 +21,9 @@ class RecordingLog:
     def __call__(self, action: Action, *, error: BaseException | None = None, **fields: Any) -> None:
         self.lines.append((action, {**fields, "error": error}))
 
+    def wants(self, action: Action) -> bool:  # noqa: ARG002 - all of them
+        return True
+
     def begin(self, context: object) -> None:
         self.context = context
 

@@ -1,0 +1,147 @@
+"""The way in: messages accepted once, and put where each consumer finds them."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from headworks.brokers.broker import NO_DELAY
+from headworks.brokers.redis.operation import MOST_ARGUMENTS, Call
+from headworks.brokers.redis.scripts import standard_scripts
+from headworks.errors import InvalidMessage, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from headworks.brokers.redis.keys import Keys
+    from headworks.brokers.redis.memory_mark import MemoryMark
+    from headworks.brokers.redis.operation import Argument, Operation
+    from headworks.brokers.redis.scripts import Scripts
+
+MOST_BYTES_A_CALL = 1024 * 1024
+# For a message without a key of its own: long enough for its sender to repeat a call whose answer was lost.
+WINDOW_OF_UNKEYED = timedelta(minutes=5)
+# EVALSHA, the script's name, the number of keys; and the script's own first arguments.
+_HEAD = 3 + 3
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A message that wants in: `key` is what it is told apart by, `body` what travels."""
+
+    id: str
+    key: str
+    body: str | bytes
+    ordering_key: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What became of an offer.
+
+    `message_id` is the first one's where the key was accepted before; `error` says why the
+    message isn't on the queue.
+    """
+
+    message_id: str
+    duplicate: bool = False
+    error: str | None = None
+
+
+class Acceptance:
+    """A queue's way in: every consumer gets each message.
+
+    `window` is how long an equal key is a duplicate; counted from the due time of a delayed message.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        consumers: Sequence[str],
+        *,
+        window: timedelta,
+        fifo: bool = False,
+        mark: MemoryMark | None = None,
+        scripts: Scripts | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys = keys
+        self._of = [keys.of(consumer) for consumer in consumers]
+        self._window = window
+        self._fifo = fifo
+        self._mark = mark
+        self._script = (scripts or standard_scripts())["enqueue"]
+        self._now = now
+        self._first_keys = (keys.counts, *(key for of in self._of for key in of.places))
+
+    def enqueue(self, offers: Sequence[Offer], *, delay: timedelta = NO_DELAY) -> Operation[list[Accepted]]:
+        """Accept messages; one answer each, in the order of the input.
+
+        Raises `InvalidMessage`, before anything is sent, for one that can't travel.  When a
+        call fails, what comes after it isn't sent: nothing overtakes on the way in.
+        """
+        self._check(offers, delay)
+        accepted: list[Accepted] = []
+        for some in self._calls(offers):
+            try:
+                if self._mark is not None:
+                    yield from self._mark.check(self._now())
+                answer = yield self._call(some, delay)
+            except Unavailable as error:
+                rest = offers[len(accepted) :]
+                return accepted + [Accepted(message_id=each.id, error=str(error)) for each in rest]
+            accepted += _answers(some, answer)
+        return accepted
+
+    def _check(self, offers: Sequence[Offer], delay: timedelta) -> None:
+        if delay < NO_DELAY:
+            raise InvalidMessage(f"{self._keys.queue}: a delay of {delay} is in the past")
+        if self._fifo:
+            for offer in offers:
+                if not offer.ordering_key:
+                    raise InvalidMessage(f"{self._keys.queue} is ordered: a message needs an ordering key")
+
+    def _calls(self, offers: Sequence[Offer]) -> Iterator[Sequence[Offer]]:
+        """As many at once as a call's arguments and bytes allow."""
+        each = 4 + 1 + len(self._of) if self._fifo else 4
+        most = (MOST_ARGUMENTS - _HEAD - len(self._first_keys)) // each
+        first = size = 0
+        for index, offer in enumerate(offers):
+            size += len(offer.body)
+            if index > first and (index - first >= most or size > MOST_BYTES_A_CALL):
+                yield offers[first:index]
+                first, size = index, len(offer.body)
+        if first < len(offers):
+            yield offers[first:]
+
+    def _call(self, offers: Sequence[Offer], delay: timedelta) -> Call:
+        prefix = self._keys.accepted_prefix
+        wait = _milliseconds(delay)
+        keyed, unkeyed = (
+            _milliseconds(each) + wait for each in (self._window, min(self._window, WINDOW_OF_UNKEYED))
+        )
+        keys = list(self._first_keys)
+        arguments: list[Argument] = [len(self._of), wait, int(self._fifo)]
+        for offer in offers:
+            keys.append(prefix + offer.key)
+            arguments += (offer.id, offer.body, unkeyed if offer.key == offer.id else keyed)
+            if self._fifo:
+                ordering_key = offer.ordering_key or ""
+                keys += [of.parked(ordering_key) for of in self._of]
+                arguments.append(ordering_key)
+        return Call(script=self._script, keys=keys, arguments=arguments)
+
+
+def _answers(offers: Sequence[Offer], duplicates: Sequence[int | bytes]) -> list[Accepted]:
+    accepted = [Accepted(message_id=offer.id) for offer in offers]
+    for at in range(0, len(duplicates), 2):
+        first = duplicates[at + 1]
+        assert isinstance(first, bytes)  # noqa: S101 - the script answers index and id by turns
+        accepted[int(duplicates[at])] = Accepted(message_id=first.decode(), duplicate=True)
+    return accepted
+
+
+def _milliseconds(time: timedelta) -> int:
+    # Never early.
+    return -(-time // timedelta(milliseconds=1))

@@ -1,0 +1,45 @@
+"""What an entry carries of a message that was tried before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from headworks.ledger.item import bounded
+from headworks.ledger.ledger import Failure
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Attempts made, the failures among them as far as they are kept, and when the message was first sent."""
+
+    attempts: int = 0
+    failures: tuple[Failure, ...] = ()
+    sent_at: datetime | None = None
+
+    def after(self, failure: Failure, *, sent_at: datetime) -> Past:
+        """The past once another attempt has failed."""
+        return Past(
+            attempts=failure.attempt,
+            failures=bounded(self.failures, failure),
+            sent_at=self.sent_at or sent_at,
+        )
+
+    def encoded(self) -> bytes:
+        """As the entry's field has it; empty for a message without a past."""
+        return b"" if self == NO_PAST else _encoder.encode(self)
+
+
+NO_PAST = Past()
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Past)
+
+
+def past_of(state: bytes) -> Past:
+    """What an entry's field says."""
+    return _decoder.decode(state) if state else NO_PAST
+
+
+def sent_at_of(entry: bytes) -> datetime:
+    """When an entry was added: its id begins with the server's milliseconds."""
+    return datetime.fromtimestamp(int(entry.partition(b"-")[0]) / 1000, UTC)

@@ -1,0 +1,274 @@
+"""What operators do with one consumer of a queue: look, pause, purge, repair."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from headworks.brokers.redis.keys import GROUP
+from headworks.brokers.redis.operation import Call, Refused, command
+from headworks.brokers.redis.past import sent_at_of
+from headworks.brokers.redis.scripts import standard_scripts
+from headworks.brokers.redis.settling import LONGEST_RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from headworks.brokers.redis.keys import Keys
+    from headworks.brokers.redis.operation import Argument, Operation
+    from headworks.brokers.redis.scripts import Scripts
+
+PAGE = 200
+# A process that has been still for so long, and holds nothing, is gone: its name is tidied away.
+STILL_FOR = timedelta(hours=1)
+
+
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
+    """Since when nothing is handed out, who said so, and why."""
+
+    since: datetime
+    by: str = ""
+    reason: str = ""
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a consumer's messages are, and what became of them so far.
+
+    `ready` wait to be fetched, `pending` are with a consumer, `due` wait for a retry or for
+    their delay, `parked` wait behind another of their ordering key (runs count as one where
+    they are ready or pending).  `oldest` is the time since which the first entry is in the
+    stream, `next_due` when the first waiting one comes back.
+    """
+
+    ready: int
+    pending: int
+    due: int
+    parked: int
+    dead: int
+    ordering_keys: int
+    consumers: int
+    oldest: datetime | None
+    next_due: datetime | None
+    paused: Paused | None
+    done: int
+    retried: int
+    deferred: int
+    late: int
+
+
+class Repaired(msgspec.Struct, frozen=True, kw_only=True):
+    """What a repair pass found: ordering keys whose holder was gone, waits without a due time, names of the dead."""
+
+    freed: int
+    found: int
+    names: int
+
+
+class Upkeep:
+    """One consumer of a queue, as operators see it.
+
+    `key_of` tells the idempotency key in a body, so that a purge frees it; without one they
+    stay until their window ends.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        consumer: str,
+        *,
+        key_of: Callable[[bytes], str | None] | None = None,
+        scripts: Scripts | None = None,
+    ) -> None:
+        self._accepted_prefix = keys.accepted_prefix
+        self._keys = keys.of(consumer)
+        self._key_of = key_of
+        self._scripts = scripts or standard_scripts()
+
+    def pause(self, *, at: datetime, by: str = "", reason: str = "") -> Operation[None]:
+        """Hand nothing out from now on; what is out is finished as always."""
+        told = msgspec.json.encode(Paused(since=at, by=by, reason=reason))
+        yield command("HSETNX", self._keys.state, "paused", told)
+
+    def resume(self) -> Operation[bool]:
+        """Hand out again; false if it wasn't paused."""
+        return bool((yield command("HDEL", self._keys.state, "paused")))
+
+    def paused(self) -> Operation[Paused | None]:
+        """Whether, since when and why nothing is handed out."""
+        told = yield command("HGET", self._keys.state, "paused")
+        return None if told is None else msgspec.json.decode(told, type=Paused)
+
+    def figures(self) -> Operation[Figures]:
+        """The numbers; each is right at its moment, and the moments are close together."""
+        keys = self._keys
+        length = yield command("XLEN", keys.stream)
+        group = yield from self._group()
+        first = yield command("XRANGE", keys.stream, "-", "+", "COUNT", 1)
+        waiting = yield command("ZCARD", keys.due)
+        next_due = yield command("ZRANGE", keys.due, 0, 0, "WITHSCORES")
+        counts = _named((yield command("HGETALL", keys.counts)))
+        pending = int(group.get("pending", 0))
+        return Figures(
+            # All that is settled is deleted, so what is left and not pending is ready.  Redis' own lag
+            # is wrong or missing once something was deleted ahead of the group, as by a purge.
+            ready=max(length - pending, 0),
+            pending=pending,
+            due=waiting,
+            parked=int(counts.get("parked", 0)),
+            dead=(yield command("XLEN", keys.dead)),
+            ordering_keys=(yield command("HLEN", keys.busy)),
+            consumers=int(group.get("consumers", 0)),
+            oldest=sent_at_of(first[0][0]) if first else None,
+            next_due=datetime.fromtimestamp(float(next_due[1]) / 1000, UTC) if next_due else None,
+            paused=(yield from self.paused()),
+            done=int(counts.get("done", 0)),
+            retried=int(counts.get("retried", 0)),
+            deferred=int(counts.get("deferred", 0)),
+            late=int(counts.get("late", 0)),
+        )
+
+    def repair(self) -> Operation[Repaired]:
+        """Put right what losses, evictions or hands have left half done; safe at any time, beside anything."""
+        freed = found = 0
+        cursor = "0"
+        while True:
+            cursor, page = yield from self._scan("HSCAN", self._keys.busy, cursor)
+            if ordering_keys := [each.decode() for each in page[::2]]:
+                freed += yield self._call(
+                    "repair",
+                    (*self._keys.places, *(self._keys.parked(key) for key in ordering_keys)),
+                    LONGEST_RUN,
+                    *ordering_keys,
+                )
+            if cursor == "0":
+                break
+        while True:
+            cursor, page = yield from self._scan("HSCAN", self._keys.held, cursor)
+            if page:
+                found += yield self._call("mend", (self._keys.due, self._keys.held), *page[::2])
+            if cursor == "0":
+                break
+        return Repaired(freed=freed, found=found, names=(yield from self._forget_names()))
+
+    def purge(self) -> Operation[int]:
+        """Remove every message there is, parked, ready, with a consumer or waiting; how many.
+
+        Whoever is at work on one finds its lease lost.  Dead letters stay.
+        """
+        removed = yield from self._purge_parked()
+        last = yield command("XREVRANGE", self._keys.stream, "+", "-", "COUNT", 1)
+        while last:
+            page = yield command("XRANGE", self._keys.stream, "-", last[0][0], "COUNT", PAGE)
+            if not page:
+                break
+            removed += yield from self._purge_entries(page)
+        while page := (yield command("ZRANGE", self._keys.due, 0, PAGE - 1)):
+            packed = yield command("HMGET", self._keys.held, *page)
+            messages = [_message_in(each) for each in packed if each]
+            # Those without an entry are gone already, and leave the list of what is due here.
+            removed += yield from self._purge(messages, held=page)
+        yield from self.repair()
+        return removed
+
+    def _purge_parked(self) -> Operation[int]:
+        removed, cursor = 0, "0"
+        while True:
+            cursor, page = yield from self._scan("HSCAN", self._keys.busy, cursor)
+            for ordering_key in page[::2]:
+                parked = self._keys.parked(ordering_key.decode())
+                while some := (yield command("LRANGE", parked, 0, PAGE - 1)):
+                    messages = [_pairs(msgspec.msgpack.decode(each, type=list[str])) for each in some]
+                    removed += yield from self._purge(messages, parked=parked)
+            if cursor == "0":
+                return removed
+
+    def _purge_entries(self, page: Sequence[Any]) -> Operation[int]:
+        messages: list[dict[str, str]] = []
+        for _, fields in page:
+            named = _named(fields)
+            if "b" in named:
+                members = msgspec.msgpack.decode(dict(zip(fields[::2], fields[1::2], strict=True))[b"b"])
+                messages += [_pairs(each) for each in members]
+            else:
+                messages.append(named)
+        return (yield from self._purge(messages, entries=[entry for entry, _ in page]))
+
+    def _purge(
+        self,
+        messages: Sequence[dict[str, str]],
+        *,
+        entries: Sequence[bytes] = (),
+        held: Sequence[bytes] = (),
+        parked: str | None = None,
+    ) -> Operation[int]:
+        accepted = list(self._accepted(messages))
+        keys = (*self._keys.places[:3], self._keys.counts, parked or self._keys.stream)
+        from_parked = len(messages) if parked else 0
+        result: int = yield self._call(
+            "purge",
+            (*keys, *(key for key, _ in accepted)),
+            GROUP,
+            *(from_parked, len(entries)),
+            *entries,
+            len(held),
+            *held,
+            *(message_id for _, message_id in accepted),
+        )
+        return result
+
+    def _accepted(self, messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
+        if self._key_of is None:
+            return []
+        keys = [(self._key_of(each.get("m", "").encode()), each.get("i", "")) for each in messages]
+        return [(self._accepted_prefix + key, message_id) for key, message_id in keys if key]
+
+    def _forget_names(self) -> Operation[int]:
+        """Names of processes that are gone and hold nothing."""
+        try:
+            names = yield command("XINFO", "CONSUMERS", self._keys.stream, GROUP)
+        except Refused:
+            return 0
+        still = [
+            told["name"]
+            for told in map(_named, names)
+            if int(told["pending"]) == 0 and int(told["idle"]) > STILL_FOR / timedelta(milliseconds=1)
+        ]
+        if not still:
+            return 0
+        gone: int = yield self._call("leave", (self._keys.stream,), GROUP, *still)
+        return gone
+
+    def _group(self) -> Operation[dict[str, Any]]:
+        try:
+            groups = yield command("XINFO", "GROUPS", self._keys.stream)
+        except Refused:
+            return {}
+        return next((told for told in map(_named, groups) if told["name"] == GROUP), {})
+
+    def _scan(self, kind: str, key: str, cursor: str) -> Operation[tuple[str, list[bytes]]]:
+        following, page = yield command(kind, key, cursor, "COUNT", PAGE)
+        return following.decode(), page
+
+    def _call(self, script: str, keys: Sequence[str], *arguments: Argument) -> Call:
+        return Call(script=self._scripts[script], keys=keys, arguments=arguments)
+
+
+def _named(flat: Sequence[Any]) -> dict[str, Any]:
+    """Pairs as Redis answers them, texts as texts."""
+    return {name.decode(): _text(told) for name, told in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _pairs(flat: Sequence[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _message_in(packed: bytes) -> dict[str, str]:
+    """The fields of an entry that waits."""
+    _, _, fields = msgspec.msgpack.decode(packed, type=tuple[str, str, list[str]])
+    return _pairs(fields)
+
+
+def _text(told: Any) -> Any:
+    return told.decode(errors="replace") if isinstance(told, bytes) else told

@@ -1,0 +1,180 @@
+"""Draining a queue's stream on Redis for as long as one invocation may take: what a mapping does for SQS."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from headworks.brokers.redis.broker import RedisBroker, delivery_of
+from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.deliveries import Deliveries
+from headworks.brokers.redis.entry_ledger import EntryLedger
+from headworks.brokers.redis.keys import Keys
+from headworks.errors import Unavailable
+from headworks.telemetry import Action
+from headworks.working.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from headworks.batch import Result
+    from headworks.brokers.broker import Delivery
+    from headworks.brokers.redis.delivered import Received
+    from headworks.clock import Clock
+    from headworks.queue import Queue
+    from headworks.wiring import ConsumerParts
+    from headworks.working.parts import RedisParts
+
+NOW = timedelta(0)
+# How long one wait for a message lasts: between two of them a pause is looked for.
+LONGEST_READ = timedelta(seconds=5)
+PAUSE_AFTER_TROUBLE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Where a drain takes messages, and what tells it that its consumer is paused."""
+
+    parts: RedisParts
+    is_paused: Callable[[], bool]
+
+
+class Drain:
+    """One invocation's work on one consumer's stream, under a name of its own.
+
+    Messages are gathered for as long as the queue's batch window says, and run as a batch.  A
+    suspect comes alone.  What a batch brought to no outcome is handed back.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        consumer: str,
+        stream: Stream,
+        *,
+        clock: Clock,
+        now: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._queue = queue
+        self._consumer = consumer
+        self._stream = stream
+        self._clock = clock
+        self._now = now
+        self._pause = pause
+        parts = stream.parts
+        self._keys = Keys(queue.name, parts.namespace)
+        self._entries = EntryLedger(clock, lasting=parts.lasting)
+        self._connection = Connection(parts.address)
+        self._heart_line = Connection(parts.address)
+        self._deliveries = Deliveries(
+            self._keys.of(consumer),
+            f"drain-{uuid.uuid4().hex}",
+            lease=parts.lease,
+            scripts=parts.scripts,
+        )
+
+    def parts(self, own: ConsumerParts) -> ConsumerParts:
+        """A consumer's parts with Redis in the place of SQS: the entry is the lease, and brings its history along."""
+        parts = self._stream.parts
+        broker = RedisBroker(
+            self._queue,
+            self._consumer,
+            self._connection,
+            self._keys,
+            self._deliveries,
+            log=own.log,
+            entries=self._entries,
+            keeps_dead_letters=parts.lasting is None,
+            scripts=parts.scripts,
+            clock=self._clock,
+        )
+        return replace(own, broker=broker, ledger=self._entries)
+
+    def run(
+        self, work: Callable[[Sequence[Delivery]], Result], *, remaining: Callable[[], timedelta]
+    ) -> None:
+        """Take batches until what remains is the last one's: its fetch has run out by then."""
+        with self._keeping_alive():
+            while (left := remaining() - self._reserve) > NOW and not self._is_paused():
+                try:
+                    self._run_batch(self._gather(min(left, LONGEST_READ)), work)
+                except Unavailable as error:
+                    self._trouble("Redis doesn't answer; tried again", error)
+                    self._pause(PAUSE_AFTER_TROUBLE.total_seconds())
+
+    @property
+    def _reserve(self) -> timedelta:
+        return self._queue.batch_window + self._queue.function_timeout
+
+    def _gather(self, longest: timedelta) -> list[Received]:
+        """What comes first, and what comes soon after it."""
+        most = self._queue.batch_size
+        taken = list(self._fetch(most, longest.total_seconds(), idle=True))
+        until = self._now() + self._queue.batch_window.total_seconds()
+        while taken and len(taken) < most and not any(each.is_suspect for each in taken):
+            left = until - self._now()
+            more = self._fetch(most - len(taken), left, idle=False) if left > 0 else ()
+            if not more:
+                break
+            taken += more
+        return taken
+
+    def _fetch(self, most: int, seconds: float, *, idle: bool) -> tuple[Received, ...]:
+        fetched = self._deliveries.fetch(most, block=seconds, idle=idle)
+        return self._connection.run(fetched).deliveries
+
+    def _run_batch(self, taken: Sequence[Received], work: Callable[[Sequence[Delivery]], Result]) -> None:
+        if not taken:
+            return
+        self._entries.take(taken)
+        result = work([delivery_of(each) for each in taken])
+        settled = {each.delivery.id for each in result.settled}
+        if lost := [each for each in taken if each.message_id not in settled]:
+            self._connection.run(self._deliveries.hand_back(lost))
+
+    def _is_paused(self) -> bool:
+        try:
+            return self._stream.is_paused()
+        except Unavailable as error:
+            self._trouble("nobody knows whether it is paused: it goes on", error)
+            return False
+
+    @contextmanager
+    def _keeping_alive(self) -> Iterator[None]:
+        parts = self._stream.parts
+        heartbeat = Heartbeat(self._beat, lease=parts.lease, log=parts.log, queue=self._queue.name)
+        heartbeat.start()
+        try:
+            yield
+            self._leave()
+        finally:
+            heartbeat.stop()
+            self._heart_line.close()
+            self._connection.close()
+
+    def _beat(self) -> None:
+        self._heart_line.run(self._deliveries.extend())
+
+    def _leave(self) -> None:
+        """Tell what couldn't be told before, and give the name up."""
+        try:
+            self._connection.run(self._deliveries.settle(()))
+            self._connection.run(self._deliveries.leave())
+        except Unavailable as error:
+            self._trouble("a drain ended without giving its name up: it costs Redis a few bytes", error)
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        self._stream.parts.log(Action.TROUBLE, what=what, queue=self._queue.name, error_message=str(error))
+
+
+def batch_time(
+    remaining: Callable[[], timedelta], queue: Queue, now: Callable[[], float]
+) -> Callable[[], timedelta]:
+    """How much time a batch has that begins now: as much as it would have on SQS, and no more than there is."""
+    ends = now() + queue.function_timeout.total_seconds()
+    return lambda: min(remaining(), timedelta(seconds=ends - now()))

@@ -1,0 +1,162 @@
+"""The long-running consumer: what a consumer's function does on Lambda, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from headworks.clock import SystemClock
+from headworks.errors import HeadworksError, InvalidDeclaration
+from headworks.working.health import Health, HealthEndpoint
+from headworks.working.order import WorkOrder
+from headworks.working.parts import RedisParts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from types import FrameType
+
+    from headworks.clock import Clock
+    from headworks.message import Message
+    from headworks.queue import Queue
+    from headworks.working.parts import SqsParts
+    from headworks.working.redis_work import RedisWork
+    from headworks.working.sqs_work import SqsWork
+
+DEFAULT_CONCURRENCY = 5
+REDIS_POLL = timedelta(seconds=1)
+# Each poll of SQS is paid for, and a stop waits for it.
+SQS_POLL = timedelta(seconds=5)
+DEFAULT_GRACE = timedelta(seconds=30)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Worker:
+    """Takes a queue's messages and runs `handle` for each, until it is stopped.
+
+    `handle` takes a message, or a message and a `Context`.  `async def` runs as part of one
+    event loop, `def` in threads; at most `concurrency` at a time.  An `async def` run is
+    cancelled when the queue's `timeout` is over, unless it asked for more (`context.extend`);
+    a thread can't be, and goes on.
+
+    `prefetch` is how many messages are fetched at once while those before are worked on; left
+    out, it follows how fast handlers are.  On SQS a batch of `concurrency` messages comes after
+    the other, and nothing is fetched ahead.  `poll` is how long a fetch waits for a message: 1 s
+    on Redis, 5 s on SQS, which takes whole seconds up to 20.
+
+    Stopped, by `stop` or SIGTERM or SIGINT, it fetches nothing more, hands back what it hasn't
+    started and gives what runs `grace` to end; a second time, it doesn't wait.
+
+    `on_processed` is told of each run whose effect happened, `on_failed` of each other one;
+    neither can change an outcome.  On `health_port` of this machine a GET answers how it is.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        handle: Callable[..., Awaitable[None] | None],
+        *,
+        parts: RedisParts | SqsParts,
+        consumer: str | None = None,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        prefetch: int | None = None,
+        poll: timedelta | None = None,
+        grace: timedelta = DEFAULT_GRACE,
+        on_processed: Callable[[Message[Any], timedelta], object] | None = None,
+        on_failed: Callable[[BaseException, Message[Any]], object] | None = None,
+        health_port: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        order = WorkOrder(
+            queue=queue,
+            consumer=consumer or queue.consumers[0],
+            handle=handle,
+            concurrency=concurrency,
+            prefetch=prefetch,
+            poll=_usual_poll(parts) if poll is None else poll,
+            grace=grace,
+            clock=clock or SystemClock(),
+            on_processed=on_processed,
+            on_failed=on_failed,
+        )
+        self._work = _work(order, parts)
+        self._health_port = health_port
+        self._once = threading.Lock()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is at work."""
+        return self._work.health().is_running
+
+    @property
+    def active(self) -> int:
+        """How many runs are under way."""
+        return self._work.active
+
+    def health(self) -> Health:
+        """How it is now."""
+        return self._work.health()
+
+    def run(self) -> None:
+        """Work until it is stopped.  In the main thread, SIGTERM and SIGINT stop it."""
+        if not self._once.acquire(blocking=False):
+            raise AlreadyRun("a worker runs once: its name at the transport is given up at its end")
+        with self._answering(), self._heeding_signals():
+            self._work.run()
+
+    def stop(self) -> None:
+        """Come to an end: what runs has the grace period.  The second time, at once.  From any thread."""
+        self._work.stop()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        if self._health_port is None:
+            yield
+            return
+        endpoint = HealthEndpoint(self._health_port, self.health)
+        endpoint.start()
+        try:
+            yield
+        finally:
+            endpoint.stop()
+
+    @contextmanager
+    def _heeding_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def heed(_number: int, _frame: FrameType | None) -> None:
+            self.stop()
+
+        before = {number: signal.signal(number, heed) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _usual_poll(parts: RedisParts | SqsParts) -> timedelta:
+    return REDIS_POLL if isinstance(parts, RedisParts) else SQS_POLL
+
+
+def _work(order: WorkOrder, parts: RedisParts | SqsParts) -> RedisWork | SqsWork:
+    if isinstance(parts, RedisParts):
+        # Imported here: a worker of one transport doesn't need the other's client.
+        from headworks.working.redis_work import RedisWork
+
+        return RedisWork(order, parts)
+    if order.prefetch is not None:
+        raise InvalidDeclaration(
+            f"{order.queue.name}: on SQS nothing is fetched ahead: a batch is what may run at once"
+        )
+    from headworks.working.sqs_work import SqsWork
+
+    return SqsWork(order, parts)
+
+
+class AlreadyRun(HeadworksError):
+    """A worker was started a second time."""

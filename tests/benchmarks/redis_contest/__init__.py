@@ -1,0 +1,1 @@
+"""Queues on Redis beside one another, and beside what the server itself can do: `make bench-redis`."""

@@ -1,0 +1,165 @@
+"""Processes of the library's worker are killed, stopped and frozen at any moment."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from headworks.brokers.redis.acceptance import Acceptance, Offer
+from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.keys import Keys
+from headworks.brokers.redis.upkeep import Upkeep
+from infra.local.workspace import PROJECT
+from tests.chaos.library_worker import CONSUMER, PREFETCH
+from tests.chaos.test_redis_kills import (
+    LITTLE,
+    MUCH,
+    WORKERS,
+    await_lines,
+    in_order,
+    is_drained,
+    lines,
+    read,
+)
+from tests.support.patience import until
+from tests.support.valkey import running
+
+QUEUE = Keys("orders")
+# What one process may have done and not told: what it runs, and what it had fetched in two goes.
+IN_ITS_HANDS = 2 * PREFETCH + WORKERS
+
+
+@pytest.fixture
+def size(rounds):
+    return MUCH if rounds > 1 else LITTLE
+
+
+@pytest.fixture
+def server(tmp_path):
+    with running("valkey-9", tmp_path) as server:
+        yield server
+
+
+def start(server, witness):
+    script = [sys.executable, "-m", "tests.chaos.library_worker", str(server.address.port), QUEUE.queue]
+    return subprocess.Popen([*script, str(witness)], cwd=PROJECT)
+
+
+@contextmanager
+def working(server, witness):
+    workers = [start(server, witness) for _ in range(WORKERS)]
+    try:
+        yield workers
+    finally:
+        for each in workers:
+            each.kill()
+            each.wait()
+
+
+def send(connection, size):
+    """Send a hundred at a time; how many were accepted so far."""
+    acceptance = Acceptance(QUEUE, [CONSUMER], window=timedelta(hours=1), fifo=True)
+    for first in range(0, size.messages, 100):
+        offers = [
+            Offer(id=f"m{n:06}", key=f"m{n:06}", body="1", ordering_key=f"o{n % size.ordering_keys}")
+            for n in range(first, first + 100)
+        ]
+        assert not any(each.error for each in connection.run(acceptance.enqueue(offers)))
+        yield first + 100
+
+
+def figures_when_drained(connection):
+    upkeep = Upkeep(QUEUE, CONSUMER)
+    until(lambda: is_drained(connection.run(upkeep.figures())), what="all are done", seconds=90)
+    return connection.run(upkeep.figures())
+
+
+def last_effects(witness, pid):
+    """What a process may have done without telling Redis."""
+    done = [name for what, name, _, by in lines(witness) if what == "effect" and int(by) == pid]
+    return set(done[-IN_ITS_HANDS:])
+
+
+def end_workers_while_they_work(server, witness, size, how):
+    """The processes that were ended in the midst of it, each replaced by a new one; and the figures at the end."""
+    draw, ended = random.Random(7), []  # noqa: S311 - a seed, so that a failure comes again
+    with Connection(server.address) as connection, working(server, witness) as workers:
+        sending = send(connection, size)
+        for _ in range(size.kills):
+            next(sending, None)
+            await_lines(witness, more_bytes=draw.randrange(100, 1_000), seconds=10)
+            which = draw.randrange(WORKERS)
+            workers[which].send_signal(how)
+            workers[which].wait(30)
+            ended.append(workers[which])
+            workers[which] = start(server, witness)
+        for _ in sending:
+            pass
+        return ended, figures_when_drained(connection)
+
+
+def test_workers_that_are_killed_lose_nothing_and_repeat_only_what_they_had_in_hand(
+    server, tmp_path, size, report
+):
+    witness = tmp_path / "witness"
+    killed, figures = end_workers_while_they_work(server, witness, size, signal.SIGKILL)
+
+    effects, _ = read(witness)
+
+    assert set(effects) == {f"m{n:06}" for n in range(size.messages)}, "lost"
+    twice = {name for name, pids in effects.items() if len(pids) > 1}
+    assert twice <= set().union(*(last_effects(witness, each.pid) for each in killed))
+    assert in_order(witness, size)
+    assert figures.done >= size.messages - len(twice)
+    report(messages=size.messages, workers_killed=len(killed), twice_in_the_gap=len(twice))
+
+
+def test_workers_that_are_told_to_stop_lose_nothing_and_repeat_nothing(server, tmp_path, size, report):
+    witness = tmp_path / "witness"
+    stopped, figures = end_workers_while_they_work(server, witness, size, signal.SIGTERM)
+
+    effects, _ = read(witness)
+
+    assert set(effects) == {f"m{n:06}" for n in range(size.messages)}, "lost"
+    assert not {name for name, pids in effects.items() if len(pids) > 1}
+    assert in_order(witness, size)
+    # Who was still at its imports has no say in how it ends.
+    at_work = {int(pid) for *_, pid in lines(witness)}
+    assert {each.returncode for each in stopped if each.pid in at_work} == {0}
+    assert figures.done == size.messages
+    report(messages=size.messages, workers_stopped=len(stopped))
+
+
+def test_a_worker_that_was_frozen_past_its_leases_starts_nothing_it_no_longer_owns(server, tmp_path):
+    witness = tmp_path / "witness"
+    with Connection(server.address) as connection, working(server, witness) as workers:
+        for _ in send(connection, LITTLE):
+            pass
+        await_lines(witness, more_bytes=2_000)
+        frozen = workers[0].pid
+        os.kill(frozen, signal.SIGSTOP)
+        figures_when_drained(connection)
+        before = len(lines(witness))
+        os.kill(frozen, signal.SIGCONT)
+        workers[1].kill()
+        workers[2].kill()
+        acceptance = Acceptance(QUEUE, [CONSUMER], window=timedelta(hours=1), fifo=True)
+        connection.run(acceptance.enqueue([Offer(id="m999999", key="m999999", body="1", ordering_key="new")]))
+        # It is awake when it has done something new.
+        until(
+            lambda: any(line[:2] == ["effect", "m999999"] for line in lines(witness)),
+            what="it is awake",
+            seconds=30,
+        )
+
+    thawed = [(what, name) for what, name, _, pid in lines(witness)[before:] if int(pid) == frozen]
+    # What it had in its hands when it was stopped, it may end; whatever else it held is others'.
+    assert len({name for _, name in thawed if name != "m999999"}) <= 1
+    assert not any(what == "run" for what, name in thawed[1:] if name != "m999999")

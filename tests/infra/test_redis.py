@@ -1,0 +1,100 @@
+"""A queue that is declared to travel over Redis: with a server, and without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from headworks import settings
+from headworks.errors import InvalidDeclaration
+from headworks.upkeep import DRAIN_EVENT
+from infra.deployment import _redis_url
+from infra.tree import Tree
+from tests.infra.conftest import OTHER, PACKAGES, add_package, annotations, synthesise
+
+URL = "rediss://cache.example:6379"
+CLICKS = next(queue for queue in OTHER.queues if queue.name == "clicks")
+OVER_REDIS = replace(
+    OTHER,
+    queues=tuple(replace(q, transport="redis") if q is CLICKS else q for q in OTHER.queues),
+)
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory):
+    def make(**context):
+        root = tmp_path_factory.mktemp("redis")
+        for part in ("layers", "build", "pyproject.toml", "uv.lock"):
+            (root / part).symlink_to(Tree().root / part)
+        for package in PACKAGES:
+            add_package(root, package)
+        tree = Tree(root=root)
+        return synthesise(OVER_REDIS, root / "cdk.out", context={"local": "true", **context}, tree=tree)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def with_redis(make):
+    return make(redis_url=URL)
+
+
+@pytest.fixture(scope="module")
+def without_redis(make):
+    return make()
+
+
+def functions(synthesised, package):
+    """A package's functions, those that a mapping feeds first."""
+    found = [
+        each["Properties"]
+        for each in synthesised.resources("AWS::Lambda::Function").values()
+        if each["Properties"]["Handler"] == f"{package}.handler.handler"
+    ]
+    return sorted(found, key=lambda each: each["Timeout"])
+
+
+def test_without_a_server_it_goes_over_sqs_and_synth_says_so(without_redis):
+    [function] = functions(without_redis, "count_clicks")
+
+    assert settings.REDIS_URL not in function["Environment"]["Variables"]
+    warnings = annotations(without_redis.assembly, "HeadworksService", "warning")
+    assert any("clicks is declared to travel over redis" in text for _, text in warnings)
+
+
+def test_with_a_server_a_schedule_starts_a_drain_that_outlives_it(with_redis):
+    queue = next(queue for queue in OVER_REDIS.queues if queue.name == "clicks")
+    _, drain = functions(with_redis, "count_clicks")
+    schedules = [
+        each["Properties"]
+        for each in with_redis.resources("AWS::Scheduler::Schedule").values()
+        if "count_clicks" in each["Properties"]["Description"]
+    ]
+
+    assert drain["Timeout"] == queue.drain_timeout.total_seconds() > 120
+    [schedule] = schedules
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    assert DRAIN_EVENT["headworks"] in schedule["Target"]["Input"]
+
+
+def test_a_drain_is_told_what_its_consumers_other_function_is_and_where_redis_is(with_redis):
+    function, drain = (each["Environment"]["Variables"] for each in functions(with_redis, "count_clicks"))
+
+    assert drain == {**function, settings.REDIS_URL: URL}
+
+
+def test_only_those_that_send_to_it_or_drain_it_know_the_server(with_redis):
+    told = {
+        each["Properties"]["Handler"].partition(".")[0]
+        for each in with_redis.resources("AWS::Lambda::Function").values()
+        if settings.REDIS_URL in each["Properties"]["Environment"]["Variables"]
+    }
+
+    assert told == {"count_clicks", "receive_webhook", "accept_message", "post_letter"}
+
+
+def test_a_server_that_is_none_is_refused_before_anything_is_deployed():
+    with pytest.raises(InvalidDeclaration, match="isn't a Redis URL"):
+        _redis_url("https://cache.example")

@@ -12,6 +12,7 @@ from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.dead_stream import DeadStream
 from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.keys import Keys
+from headworks.brokers.redis.operation import command
 from headworks.brokers.redis.upkeep import Upkeep
 from headworks.message import encode
 from headworks.testing.log import RecordingLog
@@ -68,13 +69,14 @@ class WorkedQueue:
             ordering_key=key,
         )
 
-    def worker(self, handle, *, lease=30.0, address=None, **options):
+    def worker(self, handle, *, lease=30.0, address=None, lasting=None, **options):
         parts = RedisParts(
             address=address or self.server.address,
             log=self.log,
             counts=lambda outcomes, _durations: self.counted.update(outcomes),
             namespace=self.namespace,
             lease=timedelta(seconds=lease),
+            lasting=lasting,
             scripts=self.scripts,
             exit_process=self.exited.append,
         )
@@ -109,6 +111,19 @@ class WorkedQueue:
     def await_drained(self):
         until(lambda: self.is_drained, what="all is done", seconds=PATIENCE_SECONDS)
 
+    def hurry_until(self, holds, *, what):
+        """As if whatever waits were due, until something has come about."""
+
+        def look():
+            for message_id in self._ask("ZRANGE", self.of.due, 0, -1):
+                self._ask("ZADD", self.of.due, "XX", 1, message_id)
+            return holds()
+
+        until(look, what=what, seconds=PATIENCE_SECONDS)
+
+    def _ask(self, *arguments):
+        return self.connection.run(_command(arguments))
+
     def letters(self):
         return self.connection.run(DeadStream(self.of).page(limit=100)).letters
 
@@ -119,3 +134,7 @@ class WorkedQueue:
 
     def troubles(self):
         return [fields["what"] for action, fields in self.log.lines if action == "trouble"]
+
+
+def _command(arguments):
+    return (yield command(*arguments))

@@ -16,7 +16,7 @@ from headworks.ledger import layout
 from headworks.ledger.fenced import FencedPersistenceLayer
 from headworks.ledger.item import CLOCK_SLACK, Item, bounded
 from headworks.ledger.layout import milliseconds, number, seconds, string
-from headworks.ledger.ledger import MOST_AT_ONCE, Lease, State, Waiting
+from headworks.ledger.ledger import MOST_AT_ONCE, NOT_LIVED, Lease, State, Waiting
 from headworks.ledger.statements import completion, insertions
 from headworks.stores import asking, condition_met, names_in, write_together
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
     from headworks.clock import Clock
-    from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Suspect
+    from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Lived, Suspect
     from headworks.outcome import Reason
     from headworks.queue import Queue
 
@@ -145,6 +145,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         reason: Reason,
         failure: Failure | None,
         holder: Lease | Suspect | None = None,
+        lived: Lived = NOT_LIVED,
     ) -> State:
         with asking(LEDGER):
             self._keep(entry, letter, until=None, attempt=0 if holder is None else holder.attempt)
@@ -153,7 +154,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
             if isinstance(holder, Lease):
                 update = self._end(holder, State.DEAD, failure, told, listed_at=now)
             else:
-                update = self._bury_unleased(entry, told, now, holder)
+                update = self._bury_unleased(entry, told, now, holder, lived)
             return State.DEAD if update.item is None else update.item.state
 
     def hold(self, entry: Entry, letter: Letter, *, due: datetime) -> bool:
@@ -292,7 +293,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
         return self._update(self.identity(lease.entry.key), expression, _MINE, values)
 
     def _bury_unleased(
-        self, entry: Entry, told: Mapping[str, Any], now: datetime, suspect: Suspect | None
+        self, entry: Entry, told: Mapping[str, Any], now: datetime, suspect: Suspect | None, lived: Lived
     ) -> _Update:
         sets = {
             **told,
@@ -302,9 +303,9 @@ class DynamoDBLedger(FencedPersistenceLayer):
         }
         expression = (
             "SET #state = :dead, #status = if_not_exists(#status, :in_progress), "
-            "#owner = if_not_exists(#owner, :nobody), #attempt = if_not_exists(#attempt, :zero), "
-            "#crashes = if_not_exists(#crashes, :zero), #in_progress_expiration = :now, "
-            "#history = if_not_exists(#history, :empty)"
+            "#owner = if_not_exists(#owner, :nobody), #attempt = if_not_exists(#attempt, :lived), "
+            "#crashes = if_not_exists(#crashes, :crashes), #in_progress_expiration = :now, "
+            "#history = if_not_exists(#history, :history)"
         )
         expression += "".join(f", #{name} = :{name}" for name in sets) + " REMOVE #due"
         values: dict[str, Any] = {
@@ -312,8 +313,9 @@ class DynamoDBLedger(FencedPersistenceLayer):
             ":dead": string(State.DEAD),
             ":in_progress": string("INPROGRESS"),
             ":nobody": string("nobody"),
-            ":zero": number(0),
-            ":empty": {"M": {}},
+            ":lived": number(lived.attempt),
+            ":crashes": number(lived.crashes),
+            ":history": layout.history_value(lived.history),
             ":now": milliseconds(now),
             ":running": string(State.RUNNING),
         }

@@ -33,7 +33,7 @@ from headworks.ledger.ledger import Entry, Failure, Lease, Letter, State
 from headworks.outcome import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 INDEX = "listed"
 INDEX_KEY = "listed"
@@ -246,6 +246,11 @@ def failure_value(failure: Failure) -> Attributes:
             "fault": string(failure.fault),
         }
     }
+
+
+def history_value(history: Iterable[Failure]) -> Attributes:
+    """Failures as a history has them, by their attempts."""
+    return {"M": {f"a{each.attempt}": failure_value(each) for each in history}}
 
 
 def read_history(value: Mapping[str, Any]) -> tuple[Failure, ...]:

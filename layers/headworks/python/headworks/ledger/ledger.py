@@ -156,6 +156,18 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lived:
+    """The attempts of a message that no lease of the ledger stands for: its transport has counted them."""
+
+    attempt: int
+    crashes: int = 0
+    history: tuple[Failure, ...] = ()
+
+
+NOT_LIVED = Lived(attempt=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A message that is out of the queue until it is due."""
 
@@ -197,10 +209,11 @@ class Ledger(Protocol):
         reason: Reason,
         failure: Failure | None,
         holder: Lease | Suspect | None = None,
+        lived: Lived = NOT_LIVED,
     ) -> State:
         """Dead: kept with its reason, history and body.  Answers the state that the key is in afterwards.
 
-        Without a holder nobody may be running it.
+        Without a holder nobody may be running it.  What it has `lived` is told of a key that is new here.
         """
 
     def hold(self, entry: Entry, letter: Letter, *, due: datetime) -> bool:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
 from headworks.ledger.item import Item, bounded
-from headworks.ledger.ledger import Lease, State, Waiting
+from headworks.ledger.ledger import NOT_LIVED, Lease, State, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from headworks.clock import Clock
     from headworks.ledger.catalogue import Edited, Replayed
-    from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Suspect
+    from headworks.ledger.ledger import Answer, Entry, Failure, Letter, Lived, Suspect
     from headworks.outcome import Reason
 
 
@@ -90,6 +90,7 @@ class MemoryLedger:
         reason: Reason,
         failure: Failure | None,
         holder: Lease | Suspect | None = None,
+        lived: Lived = NOT_LIVED,
     ) -> State:
         with self.open():
             now = self._clock.now()
@@ -97,7 +98,15 @@ class MemoryLedger:
             if item is not None and not _may_be_buried(item, holder, now):
                 return item.state
             if item is None:
-                item = Item(entry=entry, state=State.DEAD, owner="", attempt=0, ends=now)
+                item = Item(
+                    entry=entry,
+                    state=State.DEAD,
+                    owner="",
+                    attempt=lived.attempt,
+                    ends=now,
+                    crashes=lived.crashes,
+                    history=lived.history,
+                )
             history = item.history if holder is None else bounded(item.history, failure)
             self.items[entry.key] = replace(item, state=State.DEAD, history=history, due=None)
             self.letters[entry.key] = (self._kept(entry, letter, holder), reason)

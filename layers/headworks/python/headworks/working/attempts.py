@@ -104,6 +104,7 @@ class Attempts:
     ) -> Verdict:
         opened = Opened(delivery=delivery_of(received), message=message)
         ended = self._processing.judged(opened, self._lease(received, message), error, duration_ms)
+        self._entries.take([received])
         # Keeping a dead letter may ask a store.
         is_dead = isinstance(ended.verdict, outcome.Dead)
         record = self._processing.record
@@ -126,6 +127,7 @@ class Attempts:
 
     def _bury_unrun(self, received: Received) -> Verdict:
         """Give up what can't be read, came too late, or keeps killing its processes."""
+        self._entries.take([received])
         opened = self._processing.open(delivery_of(received))
         settled = opened if isinstance(opened, Settled) else self._bury_crashed(received, opened)
         self._tally.add({type(settled.outcome).__name__: 1}, ())

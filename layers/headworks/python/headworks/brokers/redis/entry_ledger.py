@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headworks.errors import HeadworksError
-from headworks.ledger.ledger import Lease, State, Suspect
+from headworks.ledger.item import bounded
+from headworks.ledger.ledger import NOT_LIVED, Lease, Lived, State, Suspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,13 +80,16 @@ class EntryLedger:
         *,
         reason: Reason,
         failure: Failure | None,
-        holder: Lease | Suspect | None = None,  # noqa: ARG002 - the delivery is the holder
+        holder: Lease | Suspect | None = None,
+        lived: Lived = NOT_LIVED,  # noqa: ARG002 - the entry says it
     ) -> State:
         if failure is not None:
             self._failures[entry.message_id] = failure
         if self._lasting is None:
             return State.DEAD
-        return self._lasting.bury(entry, letter, reason=reason, failure=failure)
+        return self._lasting.bury(
+            entry, letter, reason=reason, failure=failure, lived=self._lived(entry, failure, holder)
+        )
 
     def hold(self, entry: Entry, letter: Letter, *, due: datetime) -> bool:  # noqa: ARG002 - the contract's
         raise KeptElsewhere(f"{entry.key}: a delayed message is sent to Redis with its delay")
@@ -104,6 +108,16 @@ class EntryLedger:
     def cancel(self, key: str) -> bool:
         raise KeptElsewhere(f"{key}: an entry can't be found by its key")
 
+    def _lived(self, entry: Entry, failure: Failure | None, holder: Lease | Suspect | None) -> Lived:
+        """What is to be told of it: all that its entry carries, and how its last attempt ended."""
+        received = self._at_hand[entry.message_id]
+        past, was_run = received.past, isinstance(holder, Lease)
+        return Lived(
+            attempt=past.attempts + received.crashes + was_run,
+            crashes=received.crashes,
+            history=bounded(past.failures, failure if was_run else None),
+        )
+
     def _lease(self, entry: Entry, lasts: timedelta) -> Answer | None:
         received = self._at_hand.get(entry.message_id)
         if received is None:
@@ -114,7 +128,7 @@ class EntryLedger:
         return Suspect(
             entry=entry,
             owner=received.entry.decode(),
-            attempt=past.attempts,
+            attempt=past.attempts + received.crashes,
             # Whoever takes it over counts one more, and the first delivery that ended without an
             # outcome may have died of a neighbour.
             crashes=received.crashes - 1,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 
+from headworks.ledger import layout
 from headworks.ledger.item import bounded
 from headworks.ledger.ledger import Failure
 
@@ -21,13 +23,23 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The past once another attempt has failed."""
         return Past(
             attempts=failure.attempt,
-            failures=bounded(self.failures, failure),
+            failures=bounded(self.failures, _cut(failure)),
             sent_at=self.sent_at or sent_at,
         )
 
     def encoded(self) -> bytes:
         """As the entry's field has it; empty for a message without a past."""
         return b"" if self == NO_PAST else _encoder.encode(self)
+
+
+def _cut(failure: Failure) -> Failure:
+    """As much of it as a ledger keeps: an entry carries twelve of them."""
+    return replace(
+        failure,
+        error_type=failure.error_type[: layout.LONGEST_ERROR_TYPE],
+        error=failure.error[: layout.LONGEST_ERROR],
+        stack=failure.stack[-layout.LONGEST_STACK :],
+    )
 
 
 NO_PAST = Past()

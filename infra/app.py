@@ -37,7 +37,9 @@ def build(app: cdk.App, topology: Topology, deployment: Deployment) -> Stacks:
     storage = HeadworksStorage(app, names.STORAGE, topology=topology, deployment=deployment)
     limits = deployment.low_latency
     low_latency = HeadworksLowLatency(app, names.LOW_LATENCY, limits=limits) if limits else None
-    service = HeadworksService(app, names.SERVICE, topology=topology, deployment=deployment, storage=storage)
+    service = HeadworksService(
+        app, names.SERVICE, topology=topology, deployment=deployment, storage=storage, low_latency=low_latency
+    )
     monitoring = HeadworksMonitoring(
         app,
         names.MONITORING,

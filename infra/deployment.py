@@ -6,6 +6,7 @@ import platform
 import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
@@ -37,10 +38,11 @@ class Deployment:
     `local` is the run on a laptop: functions run in the interpreter that is there, and
     nothing outlives the run.  `allowed_networks` are private networks (CIDR, joined by
     commas) that deliveries may go to.  `endpoint_urls` are the URLs that this deployment
-    gives, by endpoint.  `alarm_email` is told of every alarm.  `redis_url` is the server of the
-    queues that are declared to travel over Redis; without one they go over SQS.  Requests above
-    `requests_per_second` and `burst` are answered 429, which every provider retries.  With
-    `low_latency` there is a cache for queues on Redis, within these limits.
+    gives, by endpoint.  `alarm_email` is told of every alarm.  Queues that are declared to
+    travel over Redis have a server in one of three ways, and go over SQS without: `redis_url` names
+    one, `redis_url_secret` names the secret (by name or ARN) with the URL of one, and with
+    `low_latency` a cache of the pipeline's own is made, within these limits.  Requests above
+    `requests_per_second` and `burst` are answered 429, which every provider retries.
     """
 
     local: bool = False
@@ -48,6 +50,7 @@ class Deployment:
     endpoint_urls: Mapping[str, str] = field(default_factory=dict)
     alarm_email: str | None = None
     redis_url: str | None = None
+    redis_url_secret: str | None = None
     requests_per_second: int = 1000
     burst: int = 2000
     low_latency: CacheLimits | None = None
@@ -58,6 +61,15 @@ class Deployment:
         if self.local and self.low_latency:
             raise InvalidDeclaration(
                 "low_latency=true: a local run has no ElastiCache; leave it out, or deploy to AWS"
+            )
+        ways = {
+            "redis_url=...": self.redis_url,
+            "redis_url_secret=...": self.redis_url_secret,
+            "low_latency=true": self.low_latency,
+        }
+        if len(named := [way for way, value in ways.items() if value]) > 1:
+            raise InvalidDeclaration(
+                f"{' and '.join(named)}: queues on Redis travel over one server; leave all but one of them out"
             )
 
     @classmethod
@@ -75,6 +87,7 @@ class Deployment:
             },
             alarm_email=node.try_get_context("alarm_email"),
             redis_url=_redis_url(node.try_get_context("redis_url")),
+            redis_url_secret=node.try_get_context("redis_url_secret") or None,
             low_latency=CacheLimits.from_context(node),
         )
 
@@ -110,7 +123,14 @@ class Deployment:
 
 
 def _redis_url(url: str | None) -> str | None:
-    """A Redis' URL, if it is one.  Raises `InvalidDeclaration`."""
-    if url:
-        address_of(url)
-    return url or None
+    """A Redis' URL, if it is one without a secret in it.  Raises `InvalidDeclaration`."""
+    if not url:
+        return None
+    if urlsplit(url).password:
+        # Without the URL: whoever reads this isn't always who may know the password.
+        raise InvalidDeclaration(
+            "redis_url has a password, which would stand in the templates and in the functions' settings: keep the URL in "
+            "a secret of Secrets Manager, and give its name or ARN with `-c redis_url_secret=...`"
+        )
+    address_of(url)
+    return url

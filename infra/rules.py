@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from infra.endpoints import ENDPOINTS, services_called
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -60,6 +62,7 @@ class Templates:
             yield from self._in_mapping(mapping, properties)
         for function, properties in self._all("AWS::Lambda::Function"):
             yield from _in_function(function, properties)
+            yield from self._in_network(function, properties)
         for role, size in self._policies().items():
             yield from _in_policies(role, size)
         for log_group, properties in self._all("AWS::Logs::LogGroup"):
@@ -91,6 +94,31 @@ class Templates:
                 why=f"Its queue hides a message for {hidden} s: too short for a throttled batch to be tried again.",
                 fix=f"Hide it for {least} s: six times the function's timeout, and the batch window.",
             )
+
+    def _in_network(self, function: Resource, properties: Template) -> Iterator[Violation]:
+        """What a function inside may call has an endpoint there: a call without one hangs until its time is over."""
+        if "VpcConfig" not in properties:
+            return
+        role = self._target(function.stack, properties["Role"])
+        statements = [
+            statement
+            for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+            for policy, found in self._all(kind)
+            if role in [self._target(policy.stack, each) for each in found.get("Roles", ())]
+            for statement in found["PolicyDocument"]["Statement"]
+        ]
+        led_to = {
+            _deployed(endpoint["ServiceName"]).rpartition(".")[2]
+            for _, endpoint in self._all("AWS::EC2::VPCEndpoint")
+        }
+        for service in services_called(statements):
+            if ENDPOINTS.get(service) not in led_to:
+                yield Violation(
+                    rule="NoWayOut",
+                    resource=function,
+                    why=f"It may call {service}, and the network that it is in doesn't lead there: calls would hang.",
+                    fix="Add an interface endpoint of that service to the network, and its name to infra/endpoints.py.",
+                )
 
     def _in_queue(self, queue: Resource, properties: Template) -> Iterator[Violation]:
         redrive = properties.get("RedrivePolicy", {})

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from headworks.naming import resource_id
 from headworks.queue import DRAIN_INTERVAL
-from headworks.settings import REDIS_URL
 from headworks.upkeep import DRAIN_EVENT
 from infra.constructs.pipeline_function import PipelineFunction
 from infra.constructs.starting import start_every
@@ -31,7 +30,6 @@ class DrainFunction(PipelineFunction):
         *,
         package: str,
         source: ConsumerQueue,
-        redis_url: str,
         layers: PipelineLayers,
         deployment: Deployment,
     ) -> None:
@@ -45,7 +43,6 @@ class DrainFunction(PipelineFunction):
             layers=layers,
             deployment=deployment,
         )
-        self.tell(REDIS_URL, redis_url)
         self.tell(queue.url_variable(package), source.queue.queue_url)
         self.tell(queue.dead_letter_url_variable(package), source.dead_letter_queue.queue_url)
         start_every(DRAIN_INTERVAL, self, event=DRAIN_EVENT)

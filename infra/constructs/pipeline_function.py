@@ -42,6 +42,8 @@ class PipelineFunction(Construct):
     ) -> None:
         super().__init__(scope, id_ or resource_id(package))
         self.package = package
+        # Whether it calls others' APIs, on the internet: whoever composes it says so.
+        self.calls_out = False
         log_group = logs.LogGroup(
             self, "Logs", retention=deployment.log_retention, removal_policy=deployment.removal_policy
         )

@@ -12,6 +12,8 @@ from constructs import Construct
 from infra.acknowledgments import acknowledge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from infra.constructs.pipeline_function import PipelineFunction
 
 ZONES = 2
@@ -78,7 +80,7 @@ class PrivateNetwork(Construct):
         return group
 
     def attach(
-        self, function: PipelineFunction, *, reaching: tuple[ec2.InterfaceVpcEndpointAwsService, ...]
+        self, function: PipelineFunction, *, reaching: Sequence[ec2.InterfaceVpcEndpointAwsService]
     ) -> None:
         """Run a function inside, from where it reaches DynamoDB, S3 and these services."""
         for service in reaching:

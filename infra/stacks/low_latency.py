@@ -8,8 +8,11 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ec2 as ec2
 
 from headworks.brokers.redis.address import DEFAULT_PORT
+from headworks.errors import InvalidDeclaration
+from headworks.settings import REDIS_URL
 from infra.constructs.private_network import PrivateNetwork
 from infra.constructs.serverless_cache import ServerlessCache
+from infra.constructs.ways_out import ways_out
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -40,10 +43,17 @@ class HeadworksLowLatency(Stack):
         """The cache's URL, as `headworks.brokers.redis.address` reads it."""
         return self.cache.url
 
-    def let_in(self, function: PipelineFunction, *reaching: ec2.InterfaceVpcEndpointAwsService) -> None:
-        """Let a function use the cache, and from inside these services beside DynamoDB and S3.
+    def let_in(self, function: PipelineFunction) -> None:
+        """Let a function use the cache, and from inside all that it may call by now.
 
-        Inside there is no internet: a function that calls somebody else's API can't be let in.
+        Inside there is no internet.  Raises `InvalidDeclaration` for a function that calls somebody
+        else's API.
         """
-        self.network.attach(function, reaching=reaching)
+        if function.calls_out:
+            raise InvalidDeclaration(
+                f"{function.package} posts to endpoints on the internet and needs the cache, in whose network there is no "
+                "way out: let its queues travel over sqs, or name a Redis outside with `-c redis_url=rediss://...`"
+            )
+        function.tell(REDIS_URL, self.url)
+        self.network.attach(function, reaching=ways_out(function))
         self.cache.grant_connect(function)

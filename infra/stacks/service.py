@@ -18,6 +18,7 @@ from infra.constructs.edge_api import EdgeApi
 from infra.constructs.pipeline_function import PipelineFunction
 from infra.constructs.pipeline_layers import PipelineLayers
 from infra.constructs.queue_service import ConsumerService, QueueService
+from infra.constructs.redis_server import GivenServer, ServerInSecret
 from infra.constructs.wake_waiting_function import WakeWaitingFunction
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from headworks.edge import Edge
     from headworks.queue import Queue
     from headworks.topology import Topology
+    from infra.constructs.redis_server import RedisServer
     from infra.deployment import Deployment
+    from infra.stacks.low_latency import HeadworksLowLatency
     from infra.stacks.storage import HeadworksStorage
 
 _Upkeep = TypeVar("_Upkeep", BuryCrashedFunction, WakeWaitingFunction)
@@ -45,11 +48,15 @@ class HeadworksService(Stack):
         topology: Topology,
         deployment: Deployment,
         storage: HeadworksStorage,
+        low_latency: HeadworksLowLatency | None = None,
     ) -> None:
         super().__init__(scope, id_, description="Headworks: functions, HTTP API, mappings and schedule")
         self._topology = topology
         self._deployment = deployment
         self._storage = storage
+        self._redis = low_latency or self._outside(deployment)
+        # In their order, each once.
+        self._on_redis: dict[PipelineFunction, None] = {}
         self._layers = PipelineLayers(self, "Layers", deployment=deployment)
         self._functions: dict[str, list[PipelineFunction]] = {}
         self.api = EdgeApi(self, "Api", deployment=deployment)
@@ -61,6 +68,7 @@ class HeadworksService(Stack):
         self.administer = self._administer()
         self._give_tables()
         self._give_buckets()
+        self._give_redis()
         CfnOutput(self, "Endpoint", value=self.api.api.api_endpoint)
 
     def queue(self, name: str) -> QueueService:
@@ -105,27 +113,28 @@ class HeadworksService(Stack):
         """What takes a consumer's messages from Redis, where there is one."""
         if queue.transport != "redis":
             return []
-        if self._deployment.redis_url is None:
+        if self._redis is None:
             Annotations.of(self).add_warning_v2(
                 f"headworks:redis_url:{queue.name}",
                 f"the queue {queue.name} is declared to travel over redis, and this deployment has none: it goes over "
-                "SQS.  Give it one with `-c redis_url=rediss://...`",
+                "SQS.  Give it one with `-c low_latency=true`, or name yours with `-c redis_url=rediss://...`",
             )
             return []
         drain = DrainFunction(
             self,
             package=name,
             source=self._storage.queues[queue.name].consumers[name],
-            redis_url=self._deployment.redis_url,
             layers=self._layers,
             deployment=self._deployment,
         )
+        self._on_redis[drain] = None
         # It asks whether its consumer is paused.
         self._storage.ledger.grant_flags(drain.function)
         CfnOutput(self, f"Drain{queue.resource_id_of(name)}", value=drain.function.function_name)
         return [drain]
 
     def _lead_to_endpoints(self, consumer: PipelineFunction) -> None:
+        consumer.calls_out = True
         for endpoint in self._topology.endpoints:
             secret = self._storage.endpoint_secrets[endpoint.name].secret
             consumer.tell(endpoint.secret_variable, secret.secret_arn)
@@ -196,8 +205,8 @@ class HeadworksService(Stack):
                 function.tell(variable, value)
             parts.grant_send(function.function)
             self._storage.claim_check.grant_check_in(function, queue)
-            if queue.transport == "redis" and self._deployment.redis_url:
-                function.tell(settings.REDIS_URL, self._deployment.redis_url)
+            if queue.transport == "redis" and self._redis:
+                self._on_redis[function] = None
 
     def _told_by(self, queue: Queue) -> list[Queue]:
         """The queues that a queue's consumers send to: what they emit, and what they tell of dead letters."""
@@ -272,6 +281,18 @@ class HeadworksService(Stack):
                 for function in self._functions[name]:
                     function.tell(bucket.variable, parts.bucket.bucket_name)
                     parts.grant_put(function)
+
+    def _outside(self, deployment: Deployment) -> RedisServer | None:
+        """The Redis of somebody else's that a deployment names, if it does."""
+        if deployment.redis_url_secret:
+            return ServerInSecret(self, deployment.redis_url_secret)
+        return GivenServer(deployment.redis_url) if deployment.redis_url else None
+
+    def _give_redis(self) -> None:
+        """Let in those who take from Redis or send there: last, when it is known what else they may do."""
+        if self._redis is not None:
+            for function in self._on_redis:
+                self._redis.let_in(function)
 
     def _tell_stores(self, function: PipelineFunction) -> None:
         function.tell(settings.LEDGER_TABLE, self._storage.ledger.table.table_name)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 import cfnlint.api
 import pytest
-from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 from cfnlint.config import ManualArgs
 
 from headworks.brokers.redis.address import address_of
 from headworks.errors import InvalidDeclaration
+from headworks.settings import REDIS_URL
 from infra import names
 from infra.app import build
 from infra.cache_limits import CacheLimits
+from infra.constructs.ways_out import ways_out
 from infra.deployment import Deployment
 from pipeline import TOPOLOGY
 from tests.infra.conftest import Synthesised
@@ -30,31 +33,35 @@ CONTEXT = {
     "low_latency.ecpu_per_second": "5000",
     "low_latency.snapshot_days": "2",
 }
-SERVICES = ec2.InterfaceVpcEndpointAwsService
+# Who sends to the queues on Redis, and who takes from there.
+INSIDE = {"accept_message", "track_event"}
 
 
 @pytest.fixture(scope="module")
 def fast(tmp_path_factory):
-    """Our pipeline with a cache, one edge and one consumer of it let in."""
+    """Our pipeline with a cache."""
     assembly: Path = tmp_path_factory.mktemp("fast")
     app = cdk.App(
         outdir=str(assembly), context=CONTEXT | {"@aws-cdk/core:defaultCrossStackReferences": "weak"}
     )
     deployment = Deployment.from_context(app.node, TOPOLOGY)
     stacks = build(app, TOPOLOGY, deployment)
-    for function in inside(stacks):
-        stacks.low_latency.let_in(function, SERVICES.SQS, SERVICES.SECRETS_MANAGER)
     app.synth()
     templates = {stack.stack_name: Template.from_stack(stack) for stack in stacks}
     return Synthesised(TOPOLOGY, deployment, stacks, assembly, templates)
 
 
-def inside(stacks):
-    """An edge and a consumer."""
-    edge = next(iter(stacks.service.edges.values()))
-    queue = stacks.service.queue(TOPOLOGY.queues[0].name)
-    consumer = next(iter(queue.consumers.values()))
-    return [edge, consumer.function.node.scope]
+def inside(synthesised):
+    """The functions in the network, by their ids."""
+    return {
+        id_: each
+        for id_, each in synthesised.resources("AWS::Lambda::Function").items()
+        if "VpcConfig" in each["Properties"]
+    }
+
+
+def package(function):
+    return function["Properties"]["Handler"].partition(".")[0]
 
 
 def test_without_the_flag_nothing_is_there(ours):
@@ -69,9 +76,11 @@ def test_without_the_flag_nothing_is_there(ours):
     assert names.LOW_LATENCY not in ours.templates
 
 
-def test_a_cache_changes_nothing_of_what_is_stored_and_adds_no_function(ours, fast):
+def test_a_cache_changes_nothing_of_what_is_stored_and_adds_the_drains_alone(ours, fast):
+    new = set(fast.resources("AWS::Lambda::Function")) - set(ours.resources("AWS::Lambda::Function"))
+
     assert fast.templates[names.STORAGE].to_json() == ours.templates[names.STORAGE].to_json()
-    assert set(fast.resources("AWS::Lambda::Function")) == set(ours.resources("AWS::Lambda::Function"))
+    assert new == {fast.id_of(parts.drain) for queue, parts in fast.consumers() if queue.transport == "redis"}
 
 
 def test_the_cache_is_limited_and_kept_as_declared(fast):
@@ -123,7 +132,7 @@ def test_the_network_has_two_zones_and_no_way_out(fast):
         assert not fast.resources(f"AWS::EC2::{kind}")
 
 
-def test_only_endpoints_that_somebody_asked_for_cost_money_and_each_is_made_once(fast):
+def test_only_endpoints_that_somebody_inside_calls_cost_money_and_each_is_made_once(fast):
     endpoints = [each["Properties"] for each in fast.resources("AWS::EC2::VPCEndpoint").values()]
     paid = [each for each in endpoints if each["VpcEndpointType"] == "Interface"]
     free = [each for each in endpoints if each["VpcEndpointType"] == "Gateway"]
@@ -146,29 +155,37 @@ def test_functions_inside_reach_the_cache_at_its_port_and_nobody_else_does(fast)
 
     functions = {
         fast.target(group)
-        for function in inside(fast.stacks)
-        for group in fast.properties(function.function)["VpcConfig"]["SecurityGroupIds"]
+        for function in inside(fast).values()
+        for group in function["Properties"]["VpcConfig"]["SecurityGroupIds"]
     }
     assert len(functions) == 1
     assert [(source, port) for group, source, port in ways_in if group == guard] == [(*functions, 6379)]
     assert not any("SecurityGroupIngress" in each["Properties"] for each in groups.values())
 
 
-def test_only_who_was_let_in_is_inside_and_may_connect(fast):
-    invited = {fast.id_of(each.function) for each in inside(fast.stacks)}
-    attached = {
+def test_who_sends_to_queues_on_redis_or_takes_from_there_is_inside_and_knows_the_cache_and_nobody_else(fast):
+    told = {
         id_
         for id_, each in fast.resources("AWS::Lambda::Function").items()
-        if "VpcConfig" in each["Properties"]
+        if REDIS_URL in each["Properties"]["Environment"]["Variables"]
     }
+
+    assert {package(function) for function in inside(fast).values()} == INSIDE
+    assert told == set(inside(fast))
+
+
+def test_who_is_inside_may_log_in_to_this_cache_as_its_user_and_to_nothing_else(fast):
     connecting = [
-        policy
+        (policy["Properties"]["Roles"], sorted(map(fast.target, statement["Resource"])))
         for policy in fast.resources("AWS::IAM::Policy").values()
-        if "elasticache:Connect" in str(policy["Properties"]["PolicyDocument"])
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "elasticache:Connect" in statement["Action"]
     ]
 
-    assert attached == invited
-    assert len(connecting) == len(invited)
+    own = sorted(
+        [*fast.resources("AWS::ElastiCache::ServerlessCache"), *fast.resources("AWS::ElastiCache::User")]
+    )
+    assert [resources for _, resources in connecting] == [own] * len(inside(fast))
 
 
 def test_a_function_waits_for_the_permission_to_join_the_network(fast):
@@ -179,8 +196,8 @@ def test_a_function_waits_for_the_permission_to_join_the_network(fast):
         if "ec2:CreateNetworkInterface" in str(policy["Properties"]["PolicyDocument"])
     }
 
-    for each in inside(fast.stacks):
-        assert policies & set(functions[fast.id_of(each.function)]["DependsOn"])
+    for each in inside(fast):
+        assert policies & set(functions[each]["DependsOn"])
 
 
 def test_the_cache_is_watched_before_it_is_full_and_by_its_own_name(fast):
@@ -239,8 +256,47 @@ def test_a_local_run_with_a_cache_is_refused():
         Deployment(local=True, low_latency=CacheLimits())
 
 
+def test_a_server_and_a_cache_exclude_each_other():
+    with pytest.raises(InvalidDeclaration, match=r"redis_url=\.\.\. and low_latency=true: .* one server"):
+        Deployment(redis_url="rediss://cache.example", low_latency=CacheLimits())
+
+
+def test_who_posts_to_the_internet_is_refused_inside_with_a_way_round():
+    everything_on_redis = replace(
+        TOPOLOGY, queues=tuple(replace(each, transport="redis", fifo=False) for each in TOPOLOGY.queues)
+    )
+
+    with pytest.raises(InvalidDeclaration, match="deliver_webhook posts to endpoints on the internet"):
+        build(cdk.App(), everything_on_redis, Deployment(low_latency=CacheLimits()))
+
+
+@pytest.mark.parametrize(
+    ("actions", "endpoints"),
+    [
+        (["dynamodb:GetItem", "s3:PutObject", "elasticache:Connect"], []),
+        (["sqs:SendMessage", "sqs:GetQueueUrl", "sns:Publish", "kms:Decrypt"], ["sns", "sqs"]),
+        (["cloudwatch:GetMetricData"], ["monitoring"]),
+    ],
+)
+def test_what_a_function_may_do_says_which_endpoints_it_needs(actions, endpoints):
+    assert [each.short_name for each in ways_out(a_function(*actions))] == endpoints
+
+
+def test_a_function_inside_that_may_call_what_nobody_here_has_met_is_refused():
+    with pytest.raises(InvalidDeclaration, match=r"send_mail may call ses .* infra/endpoints.py"):
+        ways_out(a_function("sqs:SendMessage", "ses:SendEmail"))
+
+
 def test_every_limit_can_be_given():
     assert {f"low_latency.{each.name}" for each in fields(CacheLimits)} == set(CONTEXT) - {"low_latency"}
+
+
+def a_function(*actions):
+    """One that may do this."""
+    role = iam.Role(cdk.Stack(), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    for action in actions:
+        role.add_to_policy(iam.PolicyStatement(actions=[action], resources=["arn:aws:sqs:::one"]))
+    return SimpleNamespace(package="send_mail", function=SimpleNamespace(role=role))
 
 
 def only(synthesised, kind):

@@ -9,11 +9,12 @@ import pytest
 from headworks import settings
 from headworks.errors import InvalidDeclaration
 from headworks.upkeep import DRAIN_EVENT
-from infra.deployment import _redis_url
+from infra.deployment import Deployment, _redis_url
 from infra.tree import Tree
 from tests.infra.conftest import OTHER, PACKAGES, add_package, annotations, synthesise
 
 URL = "rediss://cache.example:6379"
+SENDERS_AND_DRAINS = {"count_clicks", "receive_webhook", "accept_message", "post_letter"}
 CLICKS = next(queue for queue in OTHER.queues if queue.name == "clicks")
 OVER_REDIS = replace(
     OTHER,
@@ -92,7 +93,48 @@ def test_only_those_that_send_to_it_or_drain_it_know_the_server(with_redis):
         if settings.REDIS_URL in each["Properties"]["Environment"]["Variables"]
     }
 
-    assert told == {"count_clicks", "receive_webhook", "accept_message", "post_letter"}
+    assert told == SENDERS_AND_DRAINS
+
+
+@pytest.fixture(scope="module")
+def with_secret(make):
+    return make(redis_url_secret="redis-url")
+
+
+def test_a_url_that_is_a_secret_is_read_by_those_who_need_it_and_told_to_nobody(with_secret):
+    told = {
+        id_: each["Properties"]["Environment"]["Variables"]
+        for id_, each in with_secret.resources("AWS::Lambda::Function").items()
+    }
+    reading = [
+        statement["Resource"]
+        for policy in with_secret.resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "redis-url" in str(statement["Resource"])
+    ]
+
+    named = [each for each in told.values() if settings.REDIS_URL_SECRET in each]
+    assert {each[settings.REDIS_URL_SECRET] for each in named} == {"redis-url"}
+    assert {each[settings.SERVICE_NAME] for each in named} == SENDERS_AND_DRAINS
+    assert len(reading) == len(named)
+    assert not any(settings.REDIS_URL in each for each in told.values())
+    warnings = annotations(with_secret.assembly, "HeadworksService", "warning")
+    assert not any("travel over redis" in text for _, text in warnings)
+
+
+@pytest.mark.parametrize("password", ["hunter2", "hunter2%40"])
+def test_a_password_is_refused_before_it_stands_in_a_template_and_not_shown(password):
+    with pytest.raises(InvalidDeclaration, match="redis_url_secret") as refused:
+        _redis_url(f"rediss://ada:{password}@cache.example")
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_url_and_a_secret_exclude_each_other():
+    with pytest.raises(
+        InvalidDeclaration, match=r"redis_url=\.\.\. and redis_url_secret=\.\.\.: .* one server"
+    ):
+        Deployment(redis_url=URL, redis_url_secret="redis-url")
 
 
 def test_a_server_that_is_none_is_refused_before_anything_is_deployed():

@@ -194,3 +194,26 @@ def test_a_log_group_without_retention_is_refused():
     assert broken({"Service": {"Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}}) == [
         ("LogRetention", "Logs")
     ]
+
+
+def inside(*endpoints, policy="AWS::IAM::Policy"):
+    """A function in a network with these endpoints, which may send to queues and use tables."""
+    document = {"Statement": [{"Action": ["sqs:SendMessage", "dynamodb:GetItem"]}]}
+    role = {"Fn::GetAtt": ["Role", "Arn"]}
+    resources = {
+        "Role": {"Type": "AWS::IAM::Role"},
+        "Policy": {"Type": policy, "Properties": {"Roles": [{"Ref": "Role"}], "PolicyDocument": document}},
+        "Function": {"Type": "AWS::Lambda::Function", "Properties": {"Role": role, "VpcConfig": {}}},
+    }
+    names = [{"Fn::Join": ["", ["com.amazonaws.", {"Ref": "AWS::Region"}, f".{each}"]]} for each in endpoints]
+    network = {
+        f"To{index}": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"ServiceName": name}}
+        for index, name in enumerate(names)
+    }
+    return {"Network": {"Resources": network}, "Service": {"Resources": resources}}
+
+
+@pytest.mark.parametrize("policy", ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"])
+def test_a_function_inside_a_network_calls_only_where_that_leads(policy):
+    assert broken(inside("sqs", policy=policy)) == []
+    assert broken(inside("sns", policy=policy)) == [("NoWayOut", "Function")]

@@ -7,7 +7,7 @@ import pytest
 from headworks import wiring
 from headworks.errors import MissingSetting
 from headworks.ledger.memory import MemoryLedger
-from headworks.settings import REDIS_URL, Settings
+from headworks.settings import REDIS_URL, REDIS_URL_SECRET, RedisUrl, Settings
 from headworks.testing.broker import MemoryBroker
 from headworks.wiring import ConsumerParts
 from tests.support.declarations import a_queue
@@ -19,7 +19,8 @@ NOT_TOLD = Settings({})
 @pytest.mark.parametrize(
     ("transport", "settings", "url"),
     [
-        ("redis", TOLD, "redis://localhost:7000"),
+        ("redis", TOLD, RedisUrl("redis://localhost:7000")),
+        ("redis", Settings({REDIS_URL_SECRET: "redis-url"}), RedisUrl("", secret="redis-url")),
         ("redis", NOT_TOLD, None),
         ("sqs", TOLD, None),
         ("sqs", NOT_TOLD, None),
@@ -34,7 +35,7 @@ def test_what_takes_from_redis_keeps_dead_letters_in_the_consumers_own_ledger(cl
         broker=MemoryBroker(), ledger=MemoryLedger(clock), log=log, counts=lambda *_: None, version="7"
     )
 
-    parts = wiring.redis_parts(own, "redis://localhost:7000")
+    parts = wiring.redis_parts(own, RedisUrl("redis://localhost:7000"))
 
     assert parts.address.node == ("localhost", 7000)
     assert parts.lasting is own.ledger

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+    from headworks.brokers.redis.address import Address
     from headworks.brokers.redis.connection import Connection
+    from headworks.settings import RedisUrl
 
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 2
@@ -97,13 +99,26 @@ def cloudwatch() -> Any:
 
 
 @cache
-def redis(url: str) -> Connection:
-    """The connection that messages are sent to a Redis by, which is made when it is used first."""
+def redis_address(url: RedisUrl) -> Address:
+    """Where a Redis is.  Raises `Unavailable` when the URL is a secret that can't be read now."""
     # Imported here: nobody else's cold start pays for it.
-    from headworks.brokers.redis.address import address_of
+    from headworks.brokers.redis.address import address_in, address_of
+
+    if not url.secret:
+        return address_of(url.text)
+    from headworks.webhooks.secrets import SecretsManager
+
+    return address_in(url.secret, SecretsManager(secrets_manager()))
+
+
+@cache
+def redis(url: RedisUrl) -> Connection:
+    """The connection that messages are sent to a Redis by, which is made when it is used first."""
     from headworks.brokers.redis.connection import Connection
 
-    return Connection(address_of(url), answers_within=REDIS_ANSWER_SECONDS, patience=REDIS_PATIENCE_SECONDS)
+    return Connection(
+        redis_address(url), answers_within=REDIS_ANSWER_SECONDS, patience=REDIS_PATIENCE_SECONDS
+    )
 
 
 @cache

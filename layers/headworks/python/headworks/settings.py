@@ -25,10 +25,19 @@ PRODUCER_SECRET = "PRODUCER_SECRET"  # noqa: S105 - the variable's name
 ADMIN_SECRET = "ADMIN_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_NETWORKS = "ALLOWED_NETWORKS"
 REDIS_URL = "REDIS_URL"
+REDIS_URL_SECRET = "REDIS_URL_SECRET"  # noqa: S105 - the variable's name
 SERVICE_NAME = "POWERTOOLS_SERVICE_NAME"
 LOG_LEVEL = "POWERTOOLS_LOG_LEVEL"
 # Lambda's own.
 FUNCTION_VERSION = "AWS_LAMBDA_FUNCTION_VERSION"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """The URL of a Redis: its text, or the name of the secret that holds it."""
+
+    text: str
+    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +101,10 @@ class Settings:
         return self._required(ADMIN_SECRET, "the secret with the operators' tokens")
 
     @property
-    def redis_url(self) -> str | None:
+    def redis_url(self) -> RedisUrl | None:
         """The server of the queues that are declared to travel over Redis, if this deployment has one."""
-        return self.environ.get(REDIS_URL) or None
+        found = RedisUrl(self.environ.get(REDIS_URL, ""), secret=self.environ.get(REDIS_URL_SECRET, ""))
+        return found if found.text or found.secret else None
 
     @property
     def function_version(self) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from headworks.ledger.ledger import Ledger
     from headworks.operations.flags import DynamoDBFlags
     from headworks.queue import Queue
+    from headworks.settings import RedisUrl
     from headworks.telemetry import Counts, Log
     from headworks.working.parts import RedisParts
 
@@ -78,19 +79,18 @@ def producer(queue: Queue, log: Log, settings: Settings | None = None) -> Produc
     )
 
 
-def redis_url(queue: Queue, settings: Settings) -> str | None:
+def redis_url(queue: Queue, settings: Settings) -> RedisUrl | None:
     """The server that a queue travels over; none where it is SQS."""
     return settings.redis_url if queue.transport == "redis" else None
 
 
-def redis_parts(own: ConsumerParts, url: str) -> RedisParts:
+def redis_parts(own: ConsumerParts, url: RedisUrl) -> RedisParts:
     """What takes a consumer's messages from Redis: its dead letters go where all the others are."""
     # Imported here: a consumer on SQS has a shorter cold start.
-    from headworks.brokers.redis.address import address_of
     from headworks.working.parts import RedisParts
 
     return RedisParts(
-        address=address_of(url),
+        address=clients.redis_address(url),
         log=own.log,
         counts=own.counts,
         claim_check=own.claim_check,
@@ -178,7 +178,7 @@ def flags(settings: Settings) -> DynamoDBFlags:
     return DynamoDBFlags(clients.dynamodb(), table=settings.ledger_table)
 
 
-def _entrance(queue: Queue, url: str, settings: Settings, log: Log) -> Sender:
+def _entrance(queue: Queue, url: RedisUrl, settings: Settings, log: Log) -> Sender:
     # Imported here: whoever sends over SQS alone has a shorter cold start.
     from headworks.brokers.redis.broker import RedisSender
     from headworks.brokers.redis.entrance import RedisEntrance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from headworks.brokers.redis.conversation import Node
+    from headworks.webhooks.secrets import Secrets
 
 DEFAULT_PORT = 6379
 Credentials = tuple[str, str]
@@ -31,7 +32,7 @@ class Address:
     host: str
     port: int = DEFAULT_PORT
     tls: ssl.SSLContext | None = None
-    credentials: Callable[[], Credentials] | None = field(default=None, repr=False)
+    credentials: Callable[[], Credentials | None] | None = field(default=None, repr=False)
 
     @property
     def node(self) -> Node:
@@ -40,9 +41,10 @@ class Address:
 
     def greeting(self) -> bytes | None:
         """What a new connection says first, if anything: one command."""
-        if self.credentials is None:
+        ours = self.credentials() if self.credentials else None
+        if ours is None:
             return None
-        user, password = self.credentials()
+        user, password = ours
         return packed(("AUTH", user or "default", password))
 
 
@@ -68,7 +70,32 @@ def address_of(url: str, *, tls: ssl.SSLContext | None = None) -> Address:
     )
 
 
-def _credentials(parts: SplitResult, shown: str) -> Callable[[], Credentials] | None:
+def address_in(secret: str, secrets: Secrets) -> Address:
+    """The address in a URL that is kept as a secret.
+
+    User and password are looked up at each new connection, so that a rotation is noticed; a server
+    that has moved is found by processes that start after that.  Raises `InvalidSecret` for one that
+    is no URL, and what `Secrets.get` raises.
+    """
+    # Here, for whoever has no secrets: it imports what AWS ships.
+    from headworks.webhooks.schemes import InvalidSecret
+
+    try:
+        address = address_of(secrets.get(secret)[0])
+    except InvalidDeclaration:
+        # Without its cause, which tells a part of the secret.
+        raise InvalidSecret(
+            f"the secret {secret}", "it isn't a Redis URL: rediss://user:password@host"
+        ) from None
+
+    def look_up() -> Credentials | None:
+        ours = _credentials(urlsplit(secrets.get(secret)[0]), f"the secret {secret}")
+        return ours() if ours else None
+
+    return replace(address, credentials=look_up)
+
+
+def _credentials(parts: SplitResult, shown: str) -> Callable[[], Credentials | None] | None:
     """Who a URL says that we are, if it does."""
     user = unquote(parts.username or "")
     if caches := parse_qs(parts.query).get("cache"):

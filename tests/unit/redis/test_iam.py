@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -41,6 +42,15 @@ def test_each_connection_signs_with_what_the_process_has_by_then():
     session.get_credentials().access_key = "SECOND"
 
     assert "Credential=SECOND" in sign()[1]
+
+
+def test_a_connection_of_later_is_signed_for_too():
+    sign = tokens(cache="headworks", user="ada")
+
+    # Nobody else has the session that it came of.
+    gc.collect()
+
+    assert sign()[0] == "ada"
 
 
 def test_a_url_with_a_cache_logs_in_by_iam():

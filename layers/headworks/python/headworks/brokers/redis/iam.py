@@ -31,9 +31,7 @@ def tokens(*, cache: str, user: str, session: Session | None = None) -> Callable
     region, signing = ours.get_config_variable("region"), ours.get_credentials()
     if region is None or signing is None:
         raise InvalidDeclaration(f"logging in to the cache {cache} by IAM takes AWS credentials and a region")
-    signer = RequestSigner(
-        ServiceId(SERVICE), region, SERVICE, "v4", signing, ours.get_component("event_emitter")
-    )
+    emitter = ours.get_component("event_emitter")
     asked = urlencode({"Action": "connect", "User": user, "ResourceType": "ServerlessCache"})
     # ElastiCache signs the name in lower case, and without a scheme.
     request = {
@@ -45,6 +43,8 @@ def tokens(*, cache: str, user: str, session: Session | None = None) -> Callable
     }
 
     def sign() -> Credentials:
+        # A signer only borrows the emitter, so it is made where the emitter is held.
+        signer = RequestSigner(ServiceId(SERVICE), region, SERVICE, "v4", signing, emitter)
         signed = signer.generate_presigned_url(dict(request), "connect", LIVES_SECONDS, region)
         return user, signed.removeprefix("https://")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -716,6 +717,19 @@ def test_figures_say_where_everything_is(ordered):
     assert figures.oldest == a1.sent_at
 
 
+def test_figures_count_a_message_that_moves_while_they_are_read(queue):
+    with closing(queue.like()) as elsewhere:
+        process = elsewhere.process("another")
+        for calls in range(1, 10):
+            queue.send(f"m{calls}")
+            process.fail(*process.take())
+            queue.let_waits_end()
+
+            figures = queue.run(interrupted(queue.upkeep().figures(), by=process.fetch, after=calls))
+
+            assert figures.ready + figures.pending + figures.due == calls
+
+
 def test_a_purge_leaves_nothing_and_frees_the_keys(make_queue):
     queue = make_queue(fifo=True)
     queue.send(*(f"a{n}" for n in range(300)), "b1", "b2", "c1")
@@ -778,3 +792,17 @@ def test_scripts_are_sent_anew_where_the_server_forgot_them(queue):
     process = queue.process()
 
     assert process.finish(*process.take()) == frozenset()
+
+
+def interrupted(operation, *, by, after):
+    """An operation during which something happens: after so many of its calls."""
+    answer, calls = None, 0
+    while True:
+        try:
+            wanted = operation.send(answer)
+        except StopIteration as end:
+            return end.value
+        if calls == after:
+            by()
+        answer = yield wanted
+        calls += 1

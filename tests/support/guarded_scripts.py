@@ -15,9 +15,10 @@ local redis = (function(real, declared)
   local none, first, all = {}, { 1 }, {}
   local keys_of = {
     TIME = none, XADD = first, XACK = first, XDEL = first, XRANGE = first, XPENDING = first, XCLAIM = first,
-    XGROUP = { 2 }, SET = first, GET = first, UNLINK = all, EXISTS = all, PEXPIRE = first,
+    XGROUP = { 2 }, XINFO = { 2 }, XLEN = first, SET = first, GET = first, UNLINK = all, EXISTS = all, PEXPIRE = first,
     HGET = first, HSET = first, HDEL = first, HEXISTS = first, HINCRBY = first,
-    ZADD = first, ZREM = first, ZSCORE = first, ZRANGE = first, ZRANGEBYSCORE = first,
+    HGETALL = first, HLEN = first,
+    ZADD = first, ZREM = first, ZSCORE = first, ZRANGE = first, ZRANGEBYSCORE = first, ZCARD = first,
     LPUSH = first, RPUSH = first, LPOP = first,
   }
   local function check(name, ...)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 NAMES = (
     "enqueue",
     "extend",
+    "figures",
     "hand_back",
     "leave",
     "mark",

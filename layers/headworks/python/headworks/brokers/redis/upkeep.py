@@ -97,19 +97,14 @@ class Upkeep:
 
     def paused(self) -> Operation[Paused | None]:
         """Whether, since when and why nothing is handed out."""
-        told = yield command("HGET", self._keys.state, "paused")
-        return None if told is None else msgspec.json.decode(told, type=Paused)
+        return _paused((yield command("HGET", self._keys.state, "paused")))
 
     def figures(self) -> Operation[Figures]:
-        """The numbers; each is right at its moment, and the moments are close together."""
+        """The numbers, all of one moment: a message that moves is in one of its places."""
         keys = self._keys
-        length = yield command("XLEN", keys.stream)
-        group = yield from self._group()
-        first = yield command("XRANGE", keys.stream, "-", "+", "COUNT", 1)
-        waiting = yield command("ZCARD", keys.due)
-        next_due = yield command("ZRANGE", keys.due, 0, 0, "WITHSCORES")
-        counts = _named((yield command("HGETALL", keys.counts)))
-        pending = int(group.get("pending", 0))
+        answer = yield self._call("figures", (*keys.places, keys.dead, keys.state), GROUP)
+        length, pending, consumers, first, waiting, next_due, ordering_keys, dead, paused, counted = answer
+        counts = _named(counted)
         return Figures(
             # All that is settled is deleted, so what is left and not pending is ready.  Redis' own lag
             # is wrong or missing once something was deleted ahead of the group, as by a purge.
@@ -117,12 +112,12 @@ class Upkeep:
             pending=pending,
             due=waiting,
             parked=int(counts.get("parked", 0)),
-            dead=(yield command("XLEN", keys.dead)),
-            ordering_keys=(yield command("HLEN", keys.busy)),
-            consumers=int(group.get("consumers", 0)),
-            oldest=sent_at_of(first[0][0]) if first else None,
-            next_due=datetime.fromtimestamp(float(next_due[1]) / 1000, UTC) if next_due else None,
-            paused=(yield from self.paused()),
+            dead=dead,
+            ordering_keys=ordering_keys,
+            consumers=consumers,
+            oldest=sent_at_of(first) if first else None,
+            next_due=datetime.fromtimestamp(float(next_due) / 1000, UTC) if next_due else None,
+            paused=_paused(paused),
             done=int(counts.get("done", 0)),
             retried=int(counts.get("retried", 0)),
             deferred=int(counts.get("deferred", 0)),
@@ -240,19 +235,16 @@ class Upkeep:
         gone: int = yield self._call("leave", (self._keys.stream,), GROUP, *still)
         return gone
 
-    def _group(self) -> Operation[dict[str, Any]]:
-        try:
-            groups = yield command("XINFO", "GROUPS", self._keys.stream)
-        except Refused:
-            return {}
-        return next((told for told in map(_named, groups) if told["name"] == GROUP), {})
-
     def _scan(self, kind: str, key: str, cursor: str) -> Operation[tuple[str, list[bytes]]]:
         following, page = yield command(kind, key, cursor, "COUNT", PAGE)
         return following.decode(), page
 
     def _call(self, script: str, keys: Sequence[str], *arguments: Argument) -> Call:
         return Call(script=self._scripts[script], keys=keys, arguments=arguments)
+
+
+def _paused(told: bytes | None) -> Paused | None:
+    return msgspec.json.decode(told, type=Paused) if told else None
 
 
 def _named(flat: Sequence[Any]) -> dict[str, Any]:

@@ -45,4 +45,4 @@ class DrainFunction(PipelineFunction):
         )
         self.tell(queue.url_variable(package), source.queue.queue_url)
         self.tell(queue.dead_letter_url_variable(package), source.dead_letter_queue.queue_url)
-        start_every(DRAIN_INTERVAL, self, event=DRAIN_EVENT)
+        start_every(DRAIN_INTERVAL, self, event=DRAIN_EVENT, times=queue.drains)

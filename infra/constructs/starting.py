@@ -22,27 +22,33 @@ SHORTEST_EVENT_AGE = Duration.minutes(1)
 
 
 def start_every(
-    interval: timedelta, function: PipelineFunction, *, event: Mapping[str, str] | None = None
+    interval: timedelta,
+    function: PipelineFunction,
+    *,
+    event: Mapping[str, str] | None = None,
+    times: int = 1,
 ) -> None:
-    """Start a function once an interval.
+    """Start a function so many times once an interval, each by a schedule of its own.
 
     A start that fails or comes late isn't made up for: the next one finds the same and more.
     """
     # Scheduler hands its events over to Lambda's own queue, which has a patience of its own.
     function.function.configure_async_invoke(retry_attempts=0, max_event_age=SHORTEST_EVENT_AGE)
-    scheduler.Schedule(
-        function,
-        "Schedule",
-        description=f"Headworks: starts {function.package}",
-        schedule=scheduler.ScheduleExpression.rate(seconds(interval)),
-        target=LambdaInvoke(
-            function.function,
-            role=_starting_role(function).without_policy_updates(),
-            retry_attempts=0,
-            max_event_age=SHORTEST_EVENT_AGE,
-            input=None if event is None else scheduler.ScheduleTargetInput.from_object(dict(event)),
-        ),
-    )
+    role = _starting_role(function).without_policy_updates()
+    for number in range(1, times + 1):
+        scheduler.Schedule(
+            function,
+            "Schedule" if number == 1 else f"Schedule{number}",
+            description=f"Headworks: starts {function.package}",
+            schedule=scheduler.ScheduleExpression.rate(seconds(interval)),
+            target=LambdaInvoke(
+                function.function,
+                role=role,
+                retry_attempts=0,
+                max_event_age=SHORTEST_EVENT_AGE,
+                input=None if event is None else scheduler.ScheduleTargetInput.from_object(dict(event)),
+            ),
+        )
 
 
 def _starting_role(function: PipelineFunction) -> iam.Role:

@@ -152,8 +152,10 @@ def _order_topics(sns: Any, outputs: Outputs) -> None:
 
 def _start_drains(client: Callable[[str], Any]) -> None:
     """Have streams drained from now on, and not from their schedules' first tick on."""
-    for output, function in _stack_outputs(client("cloudformation")).items():
-        if output.startswith("Drain"):
+    deployed = _stack_outputs(client("cloudformation"))
+    for queue, consumer in ((queue, each) for queue in TOPOLOGY.queues for each in queue.consumers):
+        function = deployed.get(f"Drain{queue.resource_id_of(consumer)}")
+        for _ in range(queue.drains if function else 0):
             client("lambda").invoke(
                 FunctionName=function, InvocationType="Event", Payload=json.dumps(DRAIN_EVENT)
             )

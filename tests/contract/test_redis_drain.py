@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -118,3 +120,23 @@ def test_a_drain_without_time_for_another_batch_takes_nothing(make):
     drained.drain(seconds=0)
 
     assert drained.left() == (1, 0, 0)
+
+
+def test_two_drains_run_beside_each_other_and_a_message_is_one_drains_alone(make):
+    # Neither gets on before both are at work.
+    together = threading.Barrier(2, timeout=30)
+    seen = []
+
+    def handle(message):
+        seen.append(message.data["n"])
+        together.wait()
+
+    drained = make(handle, batch_size=1, drains=2)
+    drained.send("a", "b")
+
+    with ThreadPoolExecutor(2) as both:
+        for drain in [both.submit(drained.drain) for _ in range(2)]:
+            drain.result()
+
+    assert sorted(seen) == ["a", "b"]
+    assert drained.left() == (0, 0, 0)

@@ -18,7 +18,7 @@ SENDERS_AND_DRAINS = {"count_clicks", "receive_webhook", "accept_message", "post
 CLICKS = next(queue for queue in OTHER.queues if queue.name == "clicks")
 OVER_REDIS = replace(
     OTHER,
-    queues=tuple(replace(q, transport="redis") if q is CLICKS else q for q in OTHER.queues),
+    queues=tuple(replace(q, transport="redis", drains=3) if q is CLICKS else q for q in OTHER.queues),
 )
 
 
@@ -64,7 +64,7 @@ def test_without_a_server_it_goes_over_sqs_and_synth_says_so(without_redis):
     assert any("clicks is declared to travel over redis" in text for _, text in warnings)
 
 
-def test_with_a_server_a_schedule_starts_a_drain_that_outlives_it(with_redis):
+def test_with_a_server_schedules_start_as_many_drains_as_declared_and_each_outlives_its_interval(with_redis):
     queue = next(queue for queue in OVER_REDIS.queues if queue.name == "clicks")
     _, drain = functions(with_redis, "count_clicks")
     schedules = [
@@ -74,10 +74,14 @@ def test_with_a_server_a_schedule_starts_a_drain_that_outlives_it(with_redis):
     ]
 
     assert drain["Timeout"] == queue.drain_timeout.total_seconds() > 120
-    [schedule] = schedules
-    assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
-    assert DRAIN_EVENT["headworks"] in schedule["Target"]["Input"]
+    assert len(schedules) == queue.drains == 3
+    for schedule in schedules:
+        assert schedule["ScheduleExpression"] == "rate(1 minute)"
+        assert schedule["Target"]["RetryPolicy"] == {
+            "MaximumEventAgeInSeconds": 60,
+            "MaximumRetryAttempts": 0,
+        }
+        assert DRAIN_EVENT["headworks"] in schedule["Target"]["Input"]
 
 
 def test_a_drain_is_told_what_its_consumers_other_function_is_and_where_redis_is(with_redis):

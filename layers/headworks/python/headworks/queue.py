@@ -45,9 +45,10 @@ EXPIRY_NOTICE = timedelta(days=3)
 KEPT_BACK = timedelta(days=36_525)
 QUEUE_RETENTION = timedelta(days=12)
 # A drain of a stream is started once an interval, which EventBridge Scheduler may miss by a minute,
-# and takes messages until its successor does.
+# and takes messages until its successor does.  Each of a consumer's drains has a schedule.
 DRAIN_INTERVAL = timedelta(minutes=1)
 DRAIN_LIFE = DRAIN_INTERVAL + timedelta(seconds=65)
+MAX_DRAINS = 50
 
 _FUNCTION = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
@@ -63,7 +64,7 @@ class Queue:
     to, and of each new dead letter of theirs the queue `announces_dead_to` gets a message
     (`headworks.announcements.Announcement`).  Over the `transport` redis messages travel in a
     millisecond, and a failover can lose the last of them; where a deployment has no Redis, they go
-    over SQS.
+    over SQS.  There, `drains` is how many functions take a consumer's messages at any time.
     Only the pipeline's own routes, edges and functions send to an `internal` queue: the
     producer API refuses it.  `timeout` is the
     time that one run of the handler may take; `concurrency` is how many records of a batch run at once in one
@@ -94,6 +95,7 @@ class Queue:
     batch_window: timedelta = timedelta(0)
     concurrency: int = 10
     max_concurrency: int = 10
+    drains: int = 1
     claim_check_over_bytes: int = 192 * 1024
     memory_mb: int = 256
     max_crashes: int = 3
@@ -276,6 +278,13 @@ def _check_batch(queue: Queue) -> None:
         )
     if queue.concurrency < 1:
         raise InvalidQueue(f"{queue.name}: a concurrency of {queue.concurrency} inside a batch runs nothing")
+    if not 1 <= queue.drains <= MAX_DRAINS:
+        raise InvalidQueue(f"{queue.name}: {queue.drains} drains are outside 1 to {MAX_DRAINS}")
+    if queue.drains > 1 and queue.transport != "redis":
+        raise InvalidQueue(
+            f"{queue.name}: {queue.drains} drains would take from redis, and the queue travels over {queue.transport}: "
+            "there max_concurrency says how many functions run at once"
+        )
     if not MIN_MAPPING_CONCURRENCY <= queue.max_concurrency <= MAX_MAPPING_CONCURRENCY:
         raise InvalidQueue(
             f"{queue.name}: a max_concurrency of {queue.max_concurrency} is outside Lambda's 2 to 1000"

@@ -153,9 +153,9 @@ def _order_topics(sns: Any, outputs: Outputs) -> None:
 def _start_drains(client: Callable[[str], Any]) -> None:
     """Have streams drained from now on, and not from their schedules' first tick on."""
     deployed = _stack_outputs(client("cloudformation"))
-    for queue, consumer in ((queue, each) for queue in TOPOLOGY.queues for each in queue.consumers):
-        function = deployed.get(f"Drain{queue.resource_id_of(consumer)}")
-        for _ in range(queue.drains if function else 0):
+    for queue in TOPOLOGY.queues:
+        drained = [deployed.get(f"Drain{queue.resource_id_of(each)}") for each in queue.consumers]
+        for function in filter(None, drained * queue.drains):
             client("lambda").invoke(
                 FunctionName=function, InvocationType="Event", Payload=json.dumps(DRAIN_EVENT)
             )

@@ -104,6 +104,7 @@ class Queue:
     def __post_init__(self) -> None:
         _check_names(self)
         _check_batch(self)
+        _check_concurrency(self)
         _check_times(self)
         _check_lives(self)
 
@@ -276,6 +277,9 @@ def _check_batch(queue: Queue) -> None:
             f"{queue.name}: {queue.batch_size} messages of up to {queue.claim_check_over_bytes:,} bytes can pass Lambda's "
             f"6 MB payload; {MAX_INVOCATION_BYTES // record_bytes} fit, or claim-check smaller ones"
         )
+
+
+def _check_concurrency(queue: Queue) -> None:
     if queue.concurrency < 1:
         raise InvalidQueue(f"{queue.name}: a concurrency of {queue.concurrency} inside a batch runs nothing")
     if not 1 <= queue.drains <= MAX_DRAINS:

@@ -41,7 +41,14 @@ def work(
             "--consumer", help="Whose messages, where it has several.", autocompletion=complete_consumer
         ),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="How many messages to run at once.")] = 5,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many messages to run at once; a handler of batches has one batch at a time.",
+            show_default="5",
+        ),
+    ] = None,
     grace: Annotated[int, typer.Option(min=0, help="Seconds that running handlers have at a stop.")] = 30,
     health_port: Annotated[
         int | None,
@@ -58,14 +65,11 @@ def work(
     from headworks.worker import Worker
 
     consumption = _consumption(name)
-    if consumption.in_batches:
-        raise CantWork(
-            f"{name} takes whole batches: a worker runs messages one by one, so leave it to Lambda"
-        )
     Worker(
         consumption.queue,
         consumption.handle,
         consumer=consumption.consumer,
+        in_batches=consumption.in_batches,
         parts=_parts(consumption),
         concurrency=concurrency,
         grace=timedelta(seconds=grace),

@@ -105,7 +105,7 @@ A_BATCH = (
     Bug(
         "a lease outlives its invocation",
         (CONSUMER,),
-        (Swap("batch.py", "Batch._lease", "lasts=self._remaining()", "lasts=timedelta(hours=1)"),),
+        (Swap("batch.py", "Batch._lease", "lasts=self._lasts()", "lasts=timedelta(hours=1)"),),
     ),
     Bug(
         "a handler starts that can't finish in time",

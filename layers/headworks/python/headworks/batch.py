@@ -115,6 +115,14 @@ class Batch:
         """How much time there is has changed.  For another thread."""
         self._events.put(None)
 
+    def _lasts(self) -> timedelta:
+        """How long a lease is taken for: until this invocation is over."""
+        return self._remaining()
+
+    def _run_time(self) -> Callable[[], timedelta]:
+        """What a run that begins now may still use, as its handler asks."""
+        return self._remaining
+
     def run(self, deliveries: Sequence[Delivery]) -> Result:
         """Bring every delivery to an outcome, and settle them all."""
         if self._shop.queue.fifo:
@@ -180,7 +188,7 @@ class Batch:
     def _lease(self, lot: Sequence[Opened]) -> None:
         answers: Sequence[Answer | None] | Unavailable
         try:
-            answers = self._shop.ledger.lease([each.entry for each in lot], lasts=self._remaining())
+            answers = self._shop.ledger.lease([each.entry for each in lot], lasts=self._lasts())
         except Unavailable as error:
             answers = error
         self._events.put(_Lot(lot, answers))
@@ -242,7 +250,7 @@ class Batch:
     def _step(self, opened: Opened, rest: Sequence[Delivery]) -> Settled | None:
         """One message of a lane, recorded before the next one starts; none if it has to wait as a suspect."""
         try:
-            [answer] = self._shop.ledger.lease([opened.entry], lasts=self._remaining())
+            [answer] = self._shop.ledger.lease([opened.entry], lasts=self._lasts())
         except Unavailable as error:
             return self._shop.processing.defer(opened, str(error))
         if isinstance(answer, Suspect):
@@ -257,7 +265,7 @@ class Batch:
         if self._remaining() < self._shop.queue.timeout:
             return self._shop.processing.give_back(opened, lease)
         ended = self._shop.processing.run(
-            opened, lease, remaining=self._remaining, request_id=self._request_id
+            opened, lease, remaining=self._run_time(), request_id=self._request_id
         )
         self._durations.append(ended.duration_ms)
         return ended if isinstance(ended.verdict, outcome.Done) else self._shop.processing.record(ended)
@@ -352,7 +360,7 @@ class Batch:
         if self._remaining() < self._shop.queue.timeout + SETTLING:
             return self._shop.processing.defer(opened, "too little time left to run a suspect", after=SOON)
         try:
-            answer = self._shop.ledger.take_over(suspect, lasts=self._remaining())
+            answer = self._shop.ledger.take_over(suspect, lasts=self._lasts())
         except Unavailable as error:
             return self._shop.processing.defer(opened, str(error))
         if isinstance(answer, Suspect):
@@ -363,7 +371,9 @@ class Batch:
 
     def _settle(self, first: int, *, explicitly: bool) -> frozenset[str]:
         """Settle from the first-th on; explicitly where Lambda may never read our answer."""
-        some = self._settled[first:]
+        return self._settle_these(self._settled[first:], explicitly=explicitly)
+
+    def _settle_these(self, some: Sequence[Settled], *, explicitly: bool) -> frozenset[str]:
         kept = self._shop.broker.settle(some)
         if explicitly:
             self._shop.broker.delete([each.delivery for each in some if each.delivery.id not in kept])

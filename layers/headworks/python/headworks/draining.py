@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from headworks.batch import Result
     from headworks.brokers.broker import Delivery
-    from headworks.brokers.redis.delivered import Received
+    from headworks.brokers.redis.delivered import Fetched, Received
     from headworks.clock import Clock
     from headworks.queue import Queue
     from headworks.wiring import ConsumerParts
@@ -58,7 +58,8 @@ class Drain:
         *,
         clock: Clock,
         now: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], object] = time.sleep,
+        longest_read: timedelta = LONGEST_READ,
     ) -> None:
         self._queue = queue
         self._consumer = consumer
@@ -66,9 +67,11 @@ class Drain:
         self._clock = clock
         self._now = now
         self._pause = pause
+        self._longest_read = longest_read
+        self._is_troubled = False
         parts = stream.parts
         self._keys = Keys(queue.name, parts.namespace)
-        self._entries = EntryLedger(clock, lasting=parts.lasting)
+        self.entries = EntryLedger(clock, lasting=parts.lasting)
         self._connection = Connection(parts.address)
         self._heart_line = Connection(parts.address)
         self._deliveries = Deliveries(
@@ -77,23 +80,39 @@ class Drain:
             lease=parts.lease,
             scripts=parts.scripts,
         )
-
-    def parts(self, own: ConsumerParts) -> ConsumerParts:
-        """A consumer's parts with Redis in the place of SQS: the entry is the lease, and brings its history along."""
-        parts = self._stream.parts
-        broker = RedisBroker(
-            self._queue,
-            self._consumer,
+        self._heartbeat = Heartbeat(self._beat, lease=parts.lease, log=parts.log, queue=queue.name)
+        self.broker = RedisBroker(
+            queue,
+            consumer,
             self._connection,
             self._keys,
             self._deliveries,
-            log=own.log,
-            entries=self._entries,
+            log=parts.log,
+            entries=self.entries,
             keeps_dead_letters=parts.lasting is None,
             scripts=parts.scripts,
-            clock=self._clock,
+            clock=clock,
         )
-        return replace(own, broker=broker, ledger=self._entries)
+        self.last_fetch = now()
+
+    @property
+    def held(self) -> int:
+        """How many messages it has."""
+        return len(self._deliveries.held)
+
+    @property
+    def heartbeat_is_alive(self) -> bool:
+        """Whether what it has is kept alive."""
+        return self._heartbeat.is_alive
+
+    def may_start(self, delivery: Delivery) -> bool:
+        """Whether a delivery is still its own, as far as it can know."""
+        received: Received = delivery.record["received"]
+        return self._deliveries.may_start(received)
+
+    def parts(self, own: ConsumerParts) -> ConsumerParts:
+        """A consumer's parts with Redis in the place of SQS: the entry is the lease, and brings its history along."""
+        return replace(own, broker=self.broker, ledger=self.entries)
 
     def run(
         self, work: Callable[[Sequence[Delivery]], Result], *, remaining: Callable[[], timedelta]
@@ -102,36 +121,51 @@ class Drain:
         with self._keeping_alive():
             while (left := remaining() - self._reserve) > NOW and not self._is_paused():
                 try:
-                    self._run_batch(self._gather(min(left, LONGEST_READ)), work)
+                    self._run_batch(self._gather(min(left, self._longest_read), remaining), work, remaining)
                 except Unavailable as error:
-                    self._trouble("Redis doesn't answer; tried again", error)
+                    if not self._is_troubled:
+                        self._trouble("Redis doesn't answer; tried again until it does", error)
+                    self._is_troubled = True
                     self._pause(PAUSE_AFTER_TROUBLE.total_seconds())
 
     @property
     def _reserve(self) -> timedelta:
         return self._queue.batch_window + self._queue.function_timeout
 
-    def _gather(self, longest: timedelta) -> list[Received]:
+    def _gather(self, longest: timedelta, remaining: Callable[[], timedelta]) -> list[Received]:
         """What comes first, and what comes soon after it."""
         most = self._queue.batch_size
-        taken = list(self._fetch(most, longest.total_seconds(), idle=True))
+        taken = list(self._fetch(most, longest.total_seconds(), idle=True).deliveries)
         until = self._now() + self._queue.batch_window.total_seconds()
         while taken and len(taken) < most and not any(each.is_suspect for each in taken):
-            left = until - self._now()
-            more = self._fetch(most - len(taken), left, idle=False) if left > 0 else ()
-            if not more:
+            left = min(until - self._now(), self._longest_read.total_seconds())
+            if left <= 0 or remaining() <= NOW:
                 break
-            taken += more
+            more = self._fetch(most - len(taken), left, idle=False)
+            taken += more.deliveries
+            if more.suspects or more.paused:
+                break
         return taken
 
-    def _fetch(self, most: int, seconds: float, *, idle: bool) -> tuple[Received, ...]:
-        fetched = self._deliveries.fetch(most, block=seconds, idle=idle)
-        return self._connection.run(fetched).deliveries
+    def _fetch(self, most: int, seconds: float, *, idle: bool) -> Fetched:
+        fetched = self._connection.run(self._deliveries.fetch(most, block=seconds, idle=idle))
+        self.last_fetch = self._now()
+        self._is_troubled = False
+        return fetched
 
-    def _run_batch(self, taken: Sequence[Received], work: Callable[[Sequence[Delivery]], Result]) -> None:
+    def _run_batch(
+        self,
+        taken: Sequence[Received],
+        work: Callable[[Sequence[Delivery]], Result],
+        remaining: Callable[[], timedelta],
+    ) -> None:
         if not taken:
             return
-        self._entries.take(taken)
+        if remaining() <= NOW:
+            # Told to end meanwhile: nobody has looked at them.
+            self._connection.run(self._deliveries.hand_back(taken))
+            return
+        self.entries.take(taken)
         result = work([delivery_of(each) for each in taken])
         settled = {each.delivery.id for each in result.settled}
         if lost := [each for each in taken if each.message_id not in settled]:
@@ -146,14 +180,12 @@ class Drain:
 
     @contextmanager
     def _keeping_alive(self) -> Iterator[None]:
-        parts = self._stream.parts
-        heartbeat = Heartbeat(self._beat, lease=parts.lease, log=parts.log, queue=self._queue.name)
-        heartbeat.start()
+        self._heartbeat.start()
         try:
             yield
             self._leave()
         finally:
-            heartbeat.stop()
+            self._heartbeat.stop()
             self._heart_line.close()
             self._connection.close()
 

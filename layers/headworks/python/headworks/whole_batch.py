@@ -154,13 +154,14 @@ class WholeBatch(Batch):
         )
 
     def _context(self, ready: Sequence[_Ready]) -> BatchContext:
+        remaining = self._run_time()
         return BatchContext(
             queue=self._shop.queue.name,
             consumer=self._consumer,
-            remaining_time=self._remaining,
+            remaining_time=remaining,
             contexts={
                 each.message: self._shop.processing.context(
-                    each.leased.opened.message, each.leased.lease, self._remaining
+                    each.leased.opened.message, each.leased.lease, remaining
                 )
                 for each in ready
             },

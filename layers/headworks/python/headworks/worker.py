@@ -6,7 +6,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headworks.clock import SystemClock
 from headworks.errors import HeadworksError, InvalidDeclaration
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from headworks.message import Message
     from headworks.queue import Queue
     from headworks.working.parts import SqsParts
-    from headworks.working.redis_work import RedisWork
-    from headworks.working.sqs_work import SqsWork
 
 DEFAULT_CONCURRENCY = 5
 REDIS_POLL = timedelta(seconds=1)
@@ -40,6 +38,9 @@ class Worker:
     event loop, `def` in threads; at most `concurrency` at a time.  An `async def` run is
     cancelled when the queue's `timeout` is over, unless it asked for more (`context.extend`);
     a thread can't be, and goes on.
+
+    With `in_batches` it is run once for a batch, as in a `Consumer`: up to the queue's `batch_size`
+    of messages, gathered within its `batch_window` after the first; one batch after the other.
 
     `prefetch` is how many messages are fetched at once while those before are worked on; left
     out, it follows how fast handlers are.  On SQS a batch of `concurrency` messages comes after
@@ -60,7 +61,8 @@ class Worker:
         *,
         parts: RedisParts | SqsParts,
         consumer: str | None = None,
-        concurrency: int = DEFAULT_CONCURRENCY,
+        in_batches: bool = False,
+        concurrency: int | None = None,
         prefetch: int | None = None,
         poll: timedelta | None = None,
         grace: timedelta = DEFAULT_GRACE,
@@ -73,7 +75,8 @@ class Worker:
             queue=queue,
             consumer=consumer or queue.consumers[0],
             handle=handle,
-            concurrency=concurrency,
+            in_batches=in_batches,
+            concurrency=_usual_concurrency(in_batches=in_batches) if concurrency is None else concurrency,
             prefetch=prefetch,
             poll=_usual_poll(parts) if poll is None else poll,
             grace=grace,
@@ -139,16 +142,43 @@ class Worker:
                 signal.signal(number, handler)
 
 
+class Work(Protocol):
+    """One process's work on one consumer's queue, from its start to its end."""
+
+    @property
+    def active(self) -> int:
+        """How many runs are under way."""
+
+    def health(self) -> Health:
+        """How it is now."""
+
+    def run(self) -> None:
+        """Work until `stop`."""
+
+    def stop(self) -> None:
+        """Come to an end; the second time, at once.  From any thread, and from a signal's handler."""
+
+
+def _usual_concurrency(*, in_batches: bool) -> int:
+    return 1 if in_batches else DEFAULT_CONCURRENCY
+
+
 def _usual_poll(parts: RedisParts | SqsParts) -> timedelta:
     return REDIS_POLL if isinstance(parts, RedisParts) else SQS_POLL
 
 
-def _work(order: WorkOrder, parts: RedisParts | SqsParts) -> RedisWork | SqsWork:
+def _work(order: WorkOrder, parts: RedisParts | SqsParts) -> Work:
     if isinstance(parts, RedisParts):
         # Imported here: a worker of one transport doesn't need the other's client.
+        if order.in_batches:
+            from headworks.working.redis_batches import RedisBatches
+
+            return RedisBatches(order, parts)
         from headworks.working.redis_work import RedisWork
 
         return RedisWork(order, parts)
+    if order.in_batches:
+        raise InvalidDeclaration(f"{order.queue.name}: on SQS a handler of batches is left to Lambda")
     if order.prefetch is not None:
         raise InvalidDeclaration(
             f"{order.queue.name}: on SQS nothing is fetched ahead: a batch is what may run at once"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+# Told of a run whose time is used up.
+GOES_ON = "a handler takes longer than its queue's timeout, and a thread can't be stopped: it goes on"
 
 
 class Allowance:

@@ -15,7 +15,7 @@ from headworks.ledger.ledger import Entry, Lease, Suspect
 from headworks.message import decode
 from headworks.processing import Boundary, Cancelled, Opened
 from headworks.telemetry import Action
-from headworks.working.allowance import Allowance
+from headworks.working.allowance import GOES_ON, Allowance
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -167,7 +167,7 @@ class Attempts:
         """Say that a thread takes longer than it may."""
         self._log(
             Action.TROUBLE,
-            what="a handler takes longer than its queue's timeout, and a thread can't be stopped: it goes on",
+            what=GOES_ON,
             queue=self._queue.name,
             message_id=message.id,
         )

@@ -24,11 +24,14 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     heartbeat_is_alive: bool
     seconds_since_fetch: float
+    is_paused: bool = False
 
     @property
     def is_well(self) -> bool:
-        """Whether it does what it is there for: one that is busy needn't fetch."""
-        is_silent = not self.held and self.seconds_since_fetch > LONGEST_SILENCE_SECONDS
+        """Whether it does what it is there for: one that is busy, or paused, needn't fetch."""
+        is_silent = (
+            not self.held and not self.is_paused and self.seconds_since_fetch > LONGEST_SILENCE_SECONDS
+        )
         return self.is_running and self.heartbeat_is_alive and not is_silent
 
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 LONGEST_POLL = timedelta(seconds=20)
 
 
+def never() -> bool:
+    """A worker that nobody pauses."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkOrder:
     """One consumer of one queue, and how to work for it; `Worker` says what each means."""
@@ -33,6 +38,8 @@ class WorkOrder:
     poll: timedelta
     grace: timedelta
     clock: Clock
+    in_batches: bool = False
+    is_paused: Callable[[], bool] = never
     on_processed: Callable[[Message[Any], timedelta], object] | None = None
     on_failed: Callable[[BaseException, Message[Any]], object] | None = None
 
@@ -46,6 +53,8 @@ class WorkOrder:
             raise InvalidDeclaration(
                 f"{name}: a worker with a concurrency of {self.concurrency} runs nothing"
             )
+        if self.in_batches:
+            self._check_batches()
         if self.prefetch is not None and self.prefetch < 1:
             raise InvalidDeclaration(f"{name}: a worker that prefetches {self.prefetch} never has anything")
         if not timedelta(0) < self.poll <= LONGEST_POLL:
@@ -54,6 +63,22 @@ class WorkOrder:
             )
         if self.grace < timedelta(0):
             raise InvalidDeclaration(f"{name}: a grace period of {self.grace} is over before it begins")
+
+    def _check_batches(self) -> None:
+        name = self.queue.name
+        if self.queue.fifo:
+            raise InvalidDeclaration(
+                f"{name}: a handler of batches has no order to keep, and the queue is fifo: "
+                "let it take one message at a time"
+            )
+        if self.concurrency != 1:
+            raise InvalidDeclaration(
+                f"{name}: a worker runs one batch at a time, not {self.concurrency}: start several workers"
+            )
+        if self.prefetch is not None:
+            raise InvalidDeclaration(
+                f"{name}: what a batch takes is the queue's batch size and window, and nothing is prefetched"
+            )
 
     def tell_left_behind(self, log: Log) -> None:
         """Say that the process ends though a handler runs."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from headworks.clock import SystemClock
 from headworks.operations.wiring import replays as deployed_replays
 from headworks.waking import Waker
-from headworks.wiring import claim_check, dynamodb_ledger, sqs_broker
+from headworks.wiring import claim_check, dynamodb_ledger, resender
 
 if TYPE_CHECKING:
-    from headworks.brokers.broker import Broker
+    from headworks.brokers.broker import Resender
     from headworks.ledger.catalogue import Address
     from headworks.operations.replays import Replays
     from headworks.settings import Settings
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def wakers(topology: Topology, settings: Settings, log: Log) -> list[Waker]:
-    """One for every consumer, in the deployed ledger and on the deployed queues."""
+    """One for every consumer, in the deployed ledger and on whatever its queue travels over."""
     return [
         Waker(
             queue=queue,
             consumer=consumer,
             ledger=dynamodb_ledger(queue, consumer, settings),
-            broker=sqs_broker(queue, consumer, settings, log),
+            broker=resender(queue, consumer, settings, log),
             claim_check=claim_check(queue, settings),
             clock=SystemClock(),
             log=log,
@@ -39,7 +39,7 @@ def replays(topology: Topology, settings: Settings, log: Log) -> Replays:
     """Who carries on what operators have asked for, on the queues that this function is told of anyway."""
     queues = {queue.name: queue for queue in topology.queues}
 
-    def broker(address: Address) -> Broker:
-        return sqs_broker(queues[address.queue], address.consumer, settings, log)
+    def broker(address: Address) -> Resender:
+        return resender(queues[address.queue], address.consumer, settings, log)
 
     return deployed_replays(topology, settings, log, broker=broker)

@@ -205,8 +205,12 @@ class HeadworksService(Stack):
                 function.tell(variable, value)
             parts.grant_send(function.function)
             self._storage.claim_check.grant_check_in(function, queue)
-            if queue.transport == "redis" and self._redis:
-                self._on_redis[function] = None
+        self._lead_to_redis(function, queues)
+
+    def _lead_to_redis(self, function: PipelineFunction, queues: Iterable[Queue]) -> None:
+        """Let it reach what messages of these queues travel over that don't go over SQS."""
+        if self._redis and any(queue.transport == "redis" for queue in queues):
+            self._on_redis[function] = None
 
     def _told_by(self, queue: Queue) -> list[Queue]:
         """The queues that a queue's consumers send to: what they emit, and what they tell of dead letters."""
@@ -224,6 +228,7 @@ class HeadworksService(Stack):
         function = self._upkeep(WakeWaitingFunction)
         self._storage.ledger.grant_replays(function.function)
         self._storage.claim_check.grant_waiting(function, self._topology.queues)
+        self._lead_to_redis(function, self._topology.queues)
         return function
 
     def _administer(self) -> AdministerFunction:
@@ -243,6 +248,7 @@ class HeadworksService(Stack):
         storage.ledger.grant_searches(function.function)
         storage.claim_check.grant_keep(function, self._topology.queues)
         self._let_control(function)
+        self._lead_to_redis(function, self._topology.queues)
         self.api.add(ADMINISTER, function)
         return function
 

@@ -34,7 +34,8 @@ CONTEXT = {
     "low_latency.snapshot_days": "2",
 }
 # Who sends to the queues on Redis, and who takes from there.
-INSIDE = {"accept_message", "track_event"}
+# Who sends or takes, and who puts back: operators, and what carries their replays on.
+INSIDE = {"accept_message", "track_event", "administer", "wake_waiting"}
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +139,11 @@ def test_only_endpoints_that_somebody_inside_calls_cost_money_and_each_is_made_o
     free = [each for each in endpoints if each["VpcEndpointType"] == "Gateway"]
 
     assert sorted(str(each["ServiceName"]).split(".")[-1].rstrip("']}") for each in paid) == [
+        "lambda",
+        "monitoring",
         "secretsmanager",
         "sqs",
+        "ssm",
     ]
     assert len(free) == 2
 
@@ -163,7 +167,9 @@ def test_functions_inside_reach_the_cache_at_its_port_and_nobody_else_does(fast)
     assert not any("SecurityGroupIngress" in each["Properties"] for each in groups.values())
 
 
-def test_who_sends_to_queues_on_redis_or_takes_from_there_is_inside_and_knows_the_cache_and_nobody_else(fast):
+def test_who_sends_to_queues_on_redis_takes_from_there_or_puts_back_is_inside_and_knows_the_cache_and_nobody_else(
+    fast,
+):
     told = {
         id_
         for id_, each in fast.resources("AWS::Lambda::Function").items()
@@ -177,7 +183,9 @@ def test_who_sends_to_queues_on_redis_or_takes_from_there_is_inside_and_knows_th
 def test_who_is_inside_may_log_in_to_this_cache_as_its_user_and_to_nothing_else(fast):
     connecting = [
         (policy["Properties"]["Roles"], sorted(map(fast.target, statement["Resource"])))
-        for policy in fast.resources("AWS::IAM::Policy").values()
+        # A role that may do much has a second policy.
+        for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+        for policy in fast.resources(kind).values()
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if "elasticache:Connect" in statement["Action"]
     ]

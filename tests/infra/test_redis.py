@@ -15,6 +15,7 @@ from tests.infra.conftest import OTHER, PACKAGES, add_package, annotations, synt
 
 URL = "rediss://cache.example:6379"
 SENDERS_AND_DRAINS = {"count_clicks", "receive_webhook", "accept_message", "post_letter"}
+WHO_PUT_BACK = {"administer", "wake_waiting"}
 CLICKS = next(queue for queue in OTHER.queues if queue.name == "clicks")
 OVER_REDIS = replace(
     OTHER,
@@ -90,14 +91,14 @@ def test_a_drain_is_told_what_its_consumers_other_function_is_and_where_redis_is
     assert drain == {**function, settings.REDIS_URL: URL}
 
 
-def test_only_those_that_send_to_it_or_drain_it_know_the_server(with_redis):
+def test_only_those_that_send_to_it_drain_it_or_put_back_know_the_server(with_redis):
     told = {
         each["Properties"]["Handler"].partition(".")[0]
         for each in with_redis.resources("AWS::Lambda::Function").values()
         if settings.REDIS_URL in each["Properties"]["Environment"]["Variables"]
     }
 
-    assert told == SENDERS_AND_DRAINS
+    assert told == SENDERS_AND_DRAINS | WHO_PUT_BACK
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_a_url_that_is_a_secret_is_read_by_those_who_need_it_and_told_to_nobody(
 
     named = [each for each in told.values() if settings.REDIS_URL_SECRET in each]
     assert {each[settings.REDIS_URL_SECRET] for each in named} == {"redis-url"}
-    assert {each[settings.SERVICE_NAME] for each in named} == SENDERS_AND_DRAINS
+    assert {each[settings.SERVICE_NAME] for each in named} == SENDERS_AND_DRAINS | WHO_PUT_BACK
     assert len(reading) == len(named)
     assert not any(settings.REDIS_URL in each for each in told.values())
     warnings = annotations(with_secret.assembly, "HeadworksService", "warning")

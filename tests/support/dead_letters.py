@@ -39,6 +39,7 @@ class Stand:
     dead_letters: Any
     catalogue: Any
     clock: Any
+    address: Address = FULFIL
 
     def lease(self, key="k", *, lasts=MINUTE):
         [answer] = self.ledger.lease([entry(key)], lasts=lasts)
@@ -98,18 +99,23 @@ class Stand:
 def stand_on(request: Any, clock: Any) -> Stand:
     """A stand on the store that a fixture's parameter names."""
     if request.param == "memory":
-        ledger = MemoryLedger(clock)
-        return Stand(
-            ledger=ledger,
-            dead_letters=MemoryDeadLetters(ledger, clock),
-            catalogue=MemoryCatalogue({FULFIL: ledger}, clock),
-            clock=clock,
-        )
+        return in_memory(clock)
     client, table = _store(request)
     return Stand(
         ledger=DynamoDBLedger(a_queue(), FULFIL.consumer, client, table=table, clock=clock),
         dead_letters=DynamoDBDeadLetters(a_queue(), FULFIL.consumer, client, table=table, clock=clock),
         catalogue=DynamoDBCatalogue(client, table=table, clock=clock),
+        clock=clock,
+    )
+
+
+def in_memory(clock: Any) -> Stand:
+    """A stand on no store at all."""
+    ledger = MemoryLedger(clock)
+    return Stand(
+        ledger=ledger,
+        dead_letters=MemoryDeadLetters(ledger, clock),
+        catalogue=MemoryCatalogue({FULFIL: ledger}, clock),
         clock=clock,
     )
 

@@ -8,8 +8,9 @@ from uuid import uuid4
 from headworks.brokers.broker import NO_DELAY
 from headworks.brokers.redis.broker import RedisSender
 from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.entrance import RedisEntrance
-from headworks.brokers.redis.keys import Keys
+from headworks.brokers.redis.keys import GROUP, Keys
 from headworks.brokers.redis.operation import command
 from headworks.brokers.redis.upkeep import Upkeep
 from headworks.consumer import Consumer
@@ -42,7 +43,7 @@ class Drained:
     def __init__(
         self, server, clock, log, handle, *, ledger=None, in_batches=False, paused=False, **declared
     ):
-        self.queue = a_queue(transport="redis", timeout=SECOND, **declared)
+        self.queue = a_queue(**{"transport": "redis", "timeout": SECOND, **declared})
         namespace, scripts = str(uuid4()), guarded_scripts()
         self.keys, self.scripts = Keys(self.queue.name, namespace), scripts
         self.connection = Connection(server.address)
@@ -54,7 +55,7 @@ class Drained:
             counts=lambda some, _: self.counts.append(dict(some)),
             version="7",
         )
-        redis = RedisParts(
+        self.parts = RedisParts(
             address=server.address,
             log=log,
             counts=own.counts,
@@ -68,7 +69,7 @@ class Drained:
             in_batches=in_batches,
             parts=own,
             clock=clock,
-            stream=lambda: Stream(parts=redis, is_paused=lambda: paused),
+            stream=lambda: Stream(parts=self.parts, is_paused=lambda: paused),
         )
         sender = RedisSender(self.queue, self.connection, self.keys, scripts=scripts, clock=clock)
         self.producer = Producer(
@@ -96,6 +97,20 @@ class Drained:
         """Take messages for as long."""
         reserve = self.queue.batch_window + self.queue.function_timeout
         return self.consumer(DRAIN_EVENT, ForAWhile(reserve.total_seconds() + seconds))
+
+    def take(self, most=10):
+        """As a process that is about to die: what it is handed."""
+        deliveries = Deliveries(
+            self.of, f"dying-{uuid4()}", lease=30 * SECOND, fifo=self.queue.fifo, scripts=self.scripts
+        )
+        return self.connection.run(deliveries.fetch(most, idle=True)).deliveries
+
+    def let_leases_run_out(self):
+        """As if nobody had been heard of for a day."""
+        self._ask("HSET", self.of.state, "looked_at", 0, "cursor", "-")
+        for entry, owner, _, delivered in self._ask("XPENDING", self.of.stream, GROUP, "-", "+", 100):
+            idle = ("IDLE", 10**8, "RETRYCOUNT", delivered, "JUSTID")
+            self._ask("XCLAIM", self.of.stream, GROUP, owner, 0, entry, *idle)
 
     def let_waits_end(self):
         """As if everything that waits were due."""

@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from headworks.telemetry import Log
 
 
+# Nobody needs a copy of it any more.
+_OVER = frozenset({State.COMPLETED, State.CANCELLED})
+
+
 class Books(Protocol):
     """Where ends that aren't Done are written down: a ledger, or what stands for one where the transport
     itself carries attempts and history.  See `Ledger`.
@@ -302,6 +306,8 @@ class Processing:
                 self._announce(opened.entry)
         except Unavailable as error:
             return self.defer(opened, str(error))
+        if buried in _OVER:
+            return self.end(opened, outcome.Done(duplicate=True))
         if buried is not State.DEAD:
             return self.defer(opened, "somebody else took it over")
         return self.end(opened, outcome.Dead(reason=Reason.CRASHED), attempt=suspect.attempt_of_series)
@@ -346,6 +352,8 @@ class Processing:
             case outcome.Dead(reason=reason):
                 letter = self._letter(ended.opened.delivery, ended.opened.message)
                 state = self._ledger.bury(lease.entry, letter, reason=reason, failure=failure, holder=lease)
+                if state in _OVER:
+                    return outcome.Done(duplicate=True)
                 if state is not State.DEAD:
                     return self._too_late(ended)
                 self._announce(lease.entry)

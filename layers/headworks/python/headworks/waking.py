@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from headworks.brokers.broker import Broker
+    from headworks.brokers.broker import Resender
     from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
     from headworks.ledger.ledger import Ledger, Waiting
@@ -39,7 +39,7 @@ class Waker:
     queue: Queue
     consumer: str
     ledger: Ledger
-    broker: Broker
+    broker: Resender
     claim_check: ClaimCheck | None
     clock: Clock
     log: Log

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headworks.announcements import Announcer
-    from headworks.brokers.broker import Broker, Sender
+    from headworks.brokers.broker import Broker, Resender, Sender
     from headworks.brokers.sqs_receiving import SqsReceiver
     from headworks.draining import Stream
     from headworks.ledger.ledger import Ledger
@@ -145,6 +145,20 @@ def sqs_broker(queue: Queue, consumer: str, settings: Settings, log: Log) -> Sqs
         dead_letter_url=settings.dead_letter_queue_url(queue, consumer),
         log=log,
     )
+
+
+def resender(queue: Queue, consumer: str, settings: Settings, log: Log) -> Resender:
+    """The way back to a deployed consumer: its messages travel over what they would travel over as new ones."""
+    url = redis_url(queue, settings)
+    return sqs_broker(queue, consumer, settings, log) if url is None else way_back(queue, consumer, url)
+
+
+def way_back(queue: Queue, consumer: str, url: RedisUrl) -> Resender:
+    """The way back over Redis, for what the deployed ledger keeps."""
+    from headworks.brokers.redis.keys import Keys
+    from headworks.brokers.redis.putting_back import WayBack
+
+    return WayBack(queue, Keys(queue.name).of(consumer), clients.redis(url), from_ledger=True)
 
 
 def sqs_receiver(queue: Queue, consumer: str, settings: Settings | None = None) -> SqsReceiver:

@@ -89,7 +89,23 @@ class Sender(Protocol):
         """Keep a message that never ran among the dead letters: it was accepted, so it isn't lost."""
 
 
-class Broker(Sender, Protocol):
+class Resender(Protocol):
+    """The way back to one consumer's queue."""
+
+    def resend(self, name: str, letter: Letter, *, delay: timedelta, sending: int) -> str | None:
+        """Send a kept message again; the error, if it isn't on the queue.
+
+        `sending` counts this message's sendings: FIFO swallows a repeat of the same one.
+        """
+
+    def resend_all(self, resendings: Sequence[Resending]) -> list[str | None]:
+        """Send kept messages again; the error of each that isn't on the queue, in the order of the input.
+
+        Of an ordering key none is sent after one that isn't on the queue.
+        """
+
+
+class Broker(Sender, Resender, Protocol):
     """One queue of one transport, and of a queue with several consumers one consumer's."""
 
     def settle(self, settled: Sequence[Settled]) -> frozenset[str]:
@@ -103,16 +119,4 @@ class Broker(Sender, Protocol):
         """Let go of what is done, now.
 
         One that can't be deleted is handed out again, and found done.
-        """
-
-    def resend(self, name: str, letter: Letter, *, delay: timedelta, sending: int) -> str | None:
-        """Send a kept message again; the error, if it isn't on the queue.
-
-        `sending` counts this message's sendings: FIFO swallows a repeat of the same one.
-        """
-
-    def resend_all(self, resendings: Sequence[Resending]) -> list[str | None]:
-        """Send kept messages again; the error of each that isn't on the queue, in the order of the input.
-
-        Of an ordering key none is sent after one that isn't on the queue.
         """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from headworks.brokers.broker import Broker
+    from headworks.brokers.broker import Resender
     from headworks.claim_check import ClaimCheck
     from headworks.clock import Clock
     from headworks.ledger.catalogue import Address, Catalogue
@@ -36,7 +36,7 @@ class ReplayParts:
     topology: Topology
     catalogue: Catalogue
     dead_letters: Callable[[Address], DeadLetters]
-    broker: Callable[[Address], Broker]
+    broker: Callable[[Address], Resender]
     claim_check: Callable[[Queue], ClaimCheck | None]
     store: ReplayStore
     clock: Clock

@@ -25,12 +25,12 @@ from headworks.operations.purging import DeployedPurging
 from headworks.operations.replaying import ReplayParts, StoredReplays
 from headworks.operations.resuming import Resuming
 from headworks.operations.statistics import DeployedStatistics, Sources
-from headworks.wiring import claim_check, flags, memory
+from headworks.wiring import claim_check, flags, memory, redis_url, way_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from headworks.brokers.broker import Broker
+    from headworks.brokers.broker import Resender
     from headworks.ledger.catalogue import Address
     from headworks.settings import Settings
     from headworks.telemetry import Log
@@ -115,12 +115,16 @@ def replays(
     settings: Settings,
     log: Log,
     *,
-    broker: Callable[[Address], Broker] | None = None,
+    broker: Callable[[Address], Resender] | None = None,
 ) -> StoredReplays:
-    """Who puts deployed dead letters back; on the queues that the directory names, unless told otherwise."""
+    """Who puts deployed dead letters back: over Redis where their queue travels over it, else on the queues that the
+    directory names, unless told otherwise.
+    """
     queues = {queue.name: queue for queue in topology.queues}
 
-    def sending_to(address: Address) -> Broker:
+    def sending_to(address: Address) -> Resender:
+        if url := redis_url(queues[address.queue], settings):
+            return way_back(queues[address.queue], address.consumer, url)
         place = place_of(directory(settings), address)
         return SqsBroker(
             queues[address.queue],

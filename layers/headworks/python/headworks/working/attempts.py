@@ -11,11 +11,12 @@ from headworks.brokers.broker import Settled
 from headworks.brokers.redis.broker import delivery_of
 from headworks.brokers.redis.delivered import Finished
 from headworks.errors import Undecodable
-from headworks.ledger.ledger import Entry, Lease, Suspect
+from headworks.ledger.ledger import Entry, Lease
 from headworks.message import decode
-from headworks.processing import Boundary, Cancelled, Opened
+from headworks.processing import Boundary, Cancelled, Opened, of_generation
 from headworks.telemetry import Action
 from headworks.working.allowance import GOES_ON, Allowance
+from headworks.working.doubtful import SOON, Doubtful
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,6 +63,7 @@ class Attempts:
         self._log = log
         self._hooks = hooks
         self._tally = tally
+        self._doubtful = Doubtful(queue, processing, entries, log=log)
 
     @property
     def are_cancellable(self) -> bool:
@@ -71,9 +73,19 @@ class Attempts:
     async def run(self, received: Received) -> Verdict:
         """Bring a delivery to its verdict.  Raises only what is a fault of our own."""
         message = self._readable(received)
-        if message is None or (received.count > 1 and received.crashes > self._queue.max_crashes):
+        if message is None:
             return await asyncio.to_thread(self._bury_unrun, received)
-        attempt = _attempt(received)
+        if received.count == 1 and not received.kept:
+            return await self._run(received, message, None)
+        lease = await asyncio.to_thread(self._doubtful.lease, received, message)
+        if isinstance(lease, Settled):
+            self._tally.add({type(lease.outcome).__name__: 1}, ())
+            return self._verdict(received, lease)
+        return await self._run(received, message, lease)
+
+    async def _run(self, received: Received, message: Message[bytes], asked: Lease | None) -> Verdict:
+        """Run it; with the lease that was asked for, where that wasn't the delivery itself."""
+        attempt = _attempt(received) if asked is None else asked.attempt_of_series
         self._processing.tell_started(received, message, attempt=attempt)
         time = _Time(self, message)
         whole: Message[Any] = message
@@ -83,32 +95,39 @@ class Attempts:
                 whole = self._processing.whole(message)
             else:
                 whole = await asyncio.to_thread(self._processing.whole, message)
-            context = self._context(received, message, time) if self._handler.takes_context else None
+            if asked is not None:
+                whole = of_generation(whole, asked.generation)
+            context = self._context(received, message, time, asked) if self._handler.takes_context else None
             await self._handler.run(whole, context, time)
         duration_ms = (perf_counter() - started) * 1000
         if boundary.error is None:
+            if asked is not None:
+                await asyncio.to_thread(self._doubtful.complete, asked)
+                self._entries.let_go(received.message_id)
             self._processing.tell_done(received, message, attempt=attempt, duration_ms=duration_ms)
             self._tally.add_one("Done", duration_ms)
             self._hooks.processed(whole, duration_ms)
             return Finished(received)
         error = time.told(boundary.error)
-        return await self._failed(received, message, whole, error, duration_ms)
+        lease = asked or self._lease(received, message)
+        opened = Opened(delivery=delivery_of(received), message=message)
+        return await self._failed(received, opened, whole, lease, error, duration_ms)
 
     async def _failed(
         self,
         received: Received,
-        message: Message[bytes],
+        opened: Opened,
         whole: Message[Any],
+        lease: Lease,
         error: Exception,
         duration_ms: float,
     ) -> Verdict:
-        opened = Opened(delivery=delivery_of(received), message=message)
-        ended = self._processing.judged(opened, self._lease(received, message), error, duration_ms)
+        ended = self._processing.judged(opened, lease, error, duration_ms)
         self._entries.take([received])
-        # Keeping a dead letter may ask a store.
-        is_dead = isinstance(ended.verdict, outcome.Dead)
+        # Keeping a dead letter may ask a store, and so may whatever ends of what is kept in one.
+        may_ask = isinstance(ended.verdict, outcome.Dead) or received.kept
         record = self._processing.record
-        settled = await asyncio.to_thread(record, ended) if is_dead else record(ended)
+        settled = await asyncio.to_thread(record, ended) if may_ask else record(ended)
         self._tally.add_one(type(settled.outcome).__name__, duration_ms)
         if not isinstance(ended.verdict, outcome.Defer):
             self._hooks.failed(error, whole)
@@ -126,41 +145,37 @@ class Attempts:
         return message
 
     def _bury_unrun(self, received: Received) -> Verdict:
-        """Give up what can't be read, came too late, or keeps killing its processes."""
+        """Give up what can't be read, or came too late."""
         self._entries.take([received])
         opened = self._processing.open(delivery_of(received))
-        settled = opened if isinstance(opened, Settled) else self._bury_crashed(received, opened)
-        self._tally.add({type(settled.outcome).__name__: 1}, ())
-        return self._verdict(received, settled)
+        if isinstance(opened, Opened):
+            # A clock was set back meanwhile: it is in time after all.
+            opened = self._processing.defer(opened, "it was too late a moment ago", after=SOON)
+        self._tally.add({type(opened.outcome).__name__: 1}, ())
+        return self._verdict(received, opened)
 
     def _verdict(self, received: Received, settled: Settled) -> Verdict:
         verdict = self._verdicts.of(received, settled)
         self._entries.let_go(received.message_id)
         return verdict
 
-    def _bury_crashed(self, received: Received, opened: Opened) -> Settled:
-        suspect = Suspect(
-            entry=opened.entry,
-            owner="",
-            attempt=_attempt(received),
-            crashes=received.crashes,
-            history=received.past.failures,
-        )
-        return self._processing.bury_crashed(opened, suspect)
-
-    def _context(self, received: Received, message: Message[bytes], time: _Time) -> Context:
+    def _context(
+        self, received: Received, message: Message[bytes], time: _Time, asked: Lease | None
+    ) -> Context:
         allowance = time.allowance()
-        lease = self._lease(received, message)
+        lease = asked or self._lease(received, message)
         return self._processing.context(message, lease, allowance.remaining, allowance.extend)
 
     def _lease(self, received: Received, message: Message[bytes]) -> Lease:
+        past = received.past
         return Lease(
             entry=Entry.of(message),
             owner=f"{received.entry.decode()}/{received.count}",
-            attempt=_attempt(received),
+            attempt=_attempt(received) + past.earlier,
             ends=self._clock.now() + self._queue.timeout,
             crashes=received.crashes,
-            history=received.past.failures,
+            history=past.failures,
+            earlier=past.earlier,
         )
 
     def tell_overdue(self, message: Message[bytes]) -> None:
@@ -224,7 +239,8 @@ class _Carrier:
 
 
 def _attempt(received: Received) -> int:
-    """Which attempt this is: a lone run that killed its process was one, too."""
+    """Which attempt of its series this is: a lone run that killed its process was one, too."""
     if not received.state and received.count == 1:
         return 1
-    return received.past.attempts + received.crashes + 1
+    past = received.past
+    return past.attempts - past.earlier + received.crashes + 1

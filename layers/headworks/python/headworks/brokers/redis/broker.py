@@ -9,7 +9,7 @@ from headworks.brokers.broker import NO_DELAY, Delivery, Sent
 from headworks.brokers.redis.acceptance import Acceptance, Offer
 from headworks.brokers.redis.dead_stream import DeadLetter, DeadStream
 from headworks.brokers.redis.delivered import Finished
-from headworks.brokers.redis.putting_back import put_back
+from headworks.brokers.redis.putting_back import WayBack
 from headworks.brokers.redis.verdicts import Verdicts, with_header
 from headworks.clock import SystemClock
 from headworks.errors import InvalidMessage, Unavailable
@@ -118,9 +118,10 @@ class RedisBroker(RedisSender):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(queue, connection, keys, mark=mark, scripts=scripts, clock=clock)
-        self._of = keys.of(consumer)
+        self._way_back = WayBack(
+            queue, keys.of(consumer), connection, from_ledger=not keeps_dead_letters, scripts=scripts
+        )
         self._deliveries = deliveries
-        self._scripts = scripts
         self._log = log
         self._entries = entries
         self._verdicts = Verdicts(self._clock, entries=entries, keeps_dead_letters=keeps_dead_letters)
@@ -134,35 +135,17 @@ class RedisBroker(RedisSender):
         return frozenset(each.delivery.id for each in settled if _comes_back(each.outcome))
 
     def delete(self, deliveries: Sequence[Delivery]) -> None:
-        """See `Broker.delete`.  What was settled is gone already."""
-        held = [_received(each) for each in deliveries]
-        self._tell((), [Finished(each) for each in held if each.entry in self._deliveries.held])
+        """See `Broker.delete`.  What was settled is gone already, or known as a member of a run that goes on."""
+        held = [_received(each) for each in deliveries if _received(each).entry in self._deliveries.held]
+        self._tell((), [Finished(each) for each in held if each.run == 1])
 
-    def resend(self, name: str, letter: Letter, *, delay: timedelta, sending: int) -> str | None:  # noqa: ARG002 - the contract's
-        """See `Broker.resend`.  Marks tell copies apart, so `sending` says nothing here."""
-        ordering_key = (letter.ordering_key or name) if self._queue.fifo else None
-        operation = put_back(
-            self._of, name, letter.body, delay=delay, ordering_key=ordering_key, scripts=self._scripts
-        )
-        try:
-            self._connection.run(operation)
-        except Unavailable as error:
-            return str(error)
-        return None
+    def resend(self, name: str, letter: Letter, *, delay: timedelta, sending: int) -> str | None:
+        """See `Broker.resend`."""
+        return self._way_back.resend(name, letter, delay=delay, sending=sending)
 
     def resend_all(self, resendings: Sequence[Resending]) -> list[str | None]:
         """See `Broker.resend_all`."""
-        errors: list[str | None] = []
-        lost: set[str] = set()
-        for each in resendings:
-            key = each.letter.ordering_key or each.name
-            if self._queue.fifo and key in lost:
-                errors.append("an earlier message of its ordering key isn't on the queue")
-                continue
-            errors.append(self.resend(each.name, each.letter, delay=NO_DELAY, sending=0))
-            if errors[-1] is not None:
-                lost.add(key)
-        return errors
+        return self._way_back.resend_all(resendings)
 
     def _tell(self, settled: Sequence[Settled], verdicts: Sequence[Verdict]) -> None:
         try:

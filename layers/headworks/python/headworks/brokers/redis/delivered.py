@@ -20,7 +20,8 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     """One delivery: a lease of (entry, consumer, count), and the message.
 
     It isn't started after `deadline`, by the process's own monotonic clock, unless it was kept alive.  Of a run, the
-    messages share the entry: `position` is a member's place in it, `run` their number.
+    messages share the entry: `position` is a member's place in it, `run` their number.  Of one
+    that is `kept`, a ledger says whether and as what it runs; `finished` says that a copy of it has.
     """
 
     entry: bytes
@@ -33,6 +34,8 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     resent: bool = False
     position: int = 0
     run: int = 1
+    kept: bool = False
+    finished: bool = False
 
     @property
     def name(self) -> str:

@@ -6,6 +6,8 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from headworks.brokers.redis.delivered import Fetched, Finished, Received, Waits
 from headworks.brokers.redis.keys import GROUP
 from headworks.brokers.redis.operation import Call, Pause, Refused, command
@@ -234,8 +236,8 @@ class Deliveries:
         self.held[entry] = count
         received = read(entry, fields, count=count, deadline=deadline)
         if marked:
-            yield from self._put_aside(received)
-            return []
+            yield from self._put_aside([each for each in received if not each.kept])
+            return [_finished(each) for each in received if each.kept]
         return received
 
     def _take_apart(self, entry: bytes, count: int, ordering_key: str) -> Operation[None]:
@@ -247,16 +249,20 @@ class Deliveries:
         self._look_again = True
 
     def _without_finished(self, received: Sequence[Received]) -> Operation[list[Received]]:
-        """Those of which no copy is finished, by their marks."""
+        """Those of which no copy is finished, by their marks, and those that a ledger is to be asked about."""
         doubtful = {each.entry: each for each in received if each.resent}
         for entry, each in doubtful.items():
             if each.run > 1:
                 yield from self._take_apart(entry, each.count, each.ordering_key or "")
         copies = [each for each in doubtful.values() if each.run == 1]
-        finished = yield from self._finished_of(copies)
+        marked = yield from self._marked_of(copies)
+        finished = [each for each in marked if not each.kept]
         yield from self._put_aside(finished)
         gone = {each.entry for each in finished} | {e for e, each in doubtful.items() if each.run > 1}
-        return [each for each in received if each.entry not in gone]
+        known = {each.entry for each in marked}
+        return [
+            _finished(each) if each.entry in known else each for each in received if each.entry not in gone
+        ]
 
     def _put_aside(self, finished: Sequence[Received]) -> Operation[None]:
         """Settle what bears a mark already."""
@@ -264,7 +270,7 @@ class Deliveries:
             self._look_again = True
             yield from self.settle([Finished(each) for each in finished])
 
-    def _finished_of(self, copies: Sequence[Received]) -> Operation[list[Received]]:
+    def _marked_of(self, copies: Sequence[Received]) -> Operation[list[Received]]:
         if not copies:
             return []
         first, second = self._keys.done
@@ -324,6 +330,10 @@ class Deliveries:
 
     def _call(self, script: str, keys: Sequence[str], *arguments: Argument) -> Call:
         return Call(script=self._scripts[script], keys=keys, arguments=arguments)
+
+
+def _finished(received: Received) -> Received:
+    return msgspec.structs.replace(received, finished=True)
 
 
 def _by_entry(lease: tuple[bytes, int]) -> tuple[int, int]:

@@ -13,9 +13,13 @@ from headworks.ledger.ledger import Failure
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Attempts made, the failures among them as far as they are kept, and when the message was first sent."""
+    """Attempts made, the failures among them as far as they are kept, and when the message was first sent.
+
+    `earlier` are the attempts before it was put back, which began a fresh series.
+    """
 
     attempts: int = 0
+    earlier: int = 0
     failures: tuple[Failure, ...] = ()
     sent_at: datetime | None = None
 
@@ -23,6 +27,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The past once another attempt has failed."""
         return Past(
             attempts=failure.attempt,
+            earlier=self.earlier,
             failures=bounded(self.failures, _cut(failure)),
             sent_at=self.sent_at or sent_at,
         )

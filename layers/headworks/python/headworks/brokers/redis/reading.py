@@ -53,6 +53,7 @@ def _received(
         resent=b"r" in named,
         position=position,
         run=run,
+        kept=b"l" in named,
     )
 
 

@@ -45,6 +45,17 @@ local function is_marked(marks, message_id)
   return redis.call('HGET', marks[1], message_id) or redis.call('HGET', marks[2], message_id)
 end
 
+local function field(fields, name)
+  for i = 1, #fields, 2 do
+    if fields[i] == name then return fields[i + 1] end
+  end
+end
+
+-- Of what was put back from a ledger the ledger says whether it still runs: it is handed out, marked or not.
+local function is_over(marks, message_id, fields)
+  return not field(fields, 'l') and is_marked(marks, message_id)
+end
+
 local function make_ready(stream, busy, ordering_key, fields)
   local id = redis.call('XADD', stream, '*', unpack(fields))
   if ordering_key ~= '' then redis.call('HSET', busy, ordering_key, id) end
@@ -66,12 +77,6 @@ local function release(stream, busy, counts, parked, ordering_key, most)
     first = { 'i', first[2], 'k', ordering_key, 'b', packed }
   end
   make_ready(stream, busy, ordering_key, first)
-end
-
-local function field(fields, name)
-  for i = 1, #fields, 2 do
-    if fields[i] == name then return fields[i + 1] end
-  end
 end
 
 local function with_field(fields, name, value)

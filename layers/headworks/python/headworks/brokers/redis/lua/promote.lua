@@ -7,7 +7,7 @@ local longest_run, time, promoted = tonumber(ARGV[1]), now(), 0
 local function place(id, ordering_key, kind, fields, parked)
   local holder = redis.call('HGET', busy, ordering_key)
   local holds = holder == 'due ' .. id
-  if kind == 'retry' and is_marked(marks, id) then
+  if kind == 'retry' and is_over(marks, id, fields) then
     redis.call('HINCRBY', counts, 'done', 1)
     if holds then release(stream, busy, counts, parked, ordering_key, longest_run) end
   elseif holds or not holder then

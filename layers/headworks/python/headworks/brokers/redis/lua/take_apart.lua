@@ -10,7 +10,7 @@ redis.call('XACK', stream, group, id)
 redis.call('XDEL', stream, id)
 local left, finished = 0, 0
 for i = #members, 1, -1 do
-  if not is_marked(marks, field(members[i], 'i')) then
+  if not is_over(marks, field(members[i], 'i'), members[i]) then
     redis.call('LPUSH', parked, cmsgpack.pack(with_field(members[i], 'r', '1')))
     left = left + 1
   else

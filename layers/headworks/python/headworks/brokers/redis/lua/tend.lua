@@ -19,7 +19,7 @@ local function promote(message_id)
   local packed = redis.call('HGET', held, message_id)
   if not packed then return true end
   local kind, ordering_key, fields = unpack(cmsgpack.unpack(packed))
-  local marked = settled_elsewhere and kind == 'retry' and is_marked(marks, message_id)
+  local marked = settled_elsewhere and kind == 'retry' and is_over(marks, message_id, fields)
   if fifo then
     local holds = kind == 'retry' and redis.call('HGET', busy, ordering_key) == 'due ' .. message_id
     if marked or not holds then return false, ordering_key end

@@ -80,7 +80,6 @@ def test_redrive_is_a_net_and_not_the_attempt_limit():
         ({"consumers": ("a_b", "a_b")}, "declared twice"),
         ({"max_crashes": -1}, "-1 crashes"),
         ({"consumers": ("email",)}, "verb_object"),
-        ({"transport": "redis", "fifo": True}, "an ordered queue travels over SQS alone"),
         ({"transport": "redis", "timeout": 14 * 60 * S, "batch_size": 1}, "a drain takes messages"),
         ({"drains": 2}, "2 drains would take from redis, and the queue travels over sqs"),
         ({"transport": "redis", "drains": 0}, "0 drains are outside 1 to 50"),

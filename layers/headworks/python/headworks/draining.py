@@ -78,6 +78,7 @@ class Drain:
             self._keys.of(consumer),
             f"drain-{uuid.uuid4().hex}",
             lease=parts.lease,
+            fifo=queue.fifo,
             scripts=parts.scripts,
         )
         self._heartbeat = Heartbeat(self._beat, lease=parts.lease, log=parts.log, queue=queue.name)

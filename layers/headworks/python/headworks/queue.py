@@ -248,11 +248,6 @@ def _check_names(queue: Queue) -> None:
         raise InvalidQueue(
             f"{queue.name}: dead letters have no ordering key to be announced under, and {target.name} is ordered"
         )
-    if queue.transport == "redis" and queue.fifo:
-        raise InvalidQueue(
-            f"{queue.name}: an ordered queue travels over SQS alone: what is replayed or was kept back goes over SQS, "
-            "and would run beside its ordering key's messages on redis"
-        )
 
 
 def _check_batch(queue: Queue) -> None:

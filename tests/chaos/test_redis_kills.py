@@ -172,10 +172,10 @@ def figures_when_drained(connection):
     return connection.run(upkeep.figures())
 
 
-def await_lines(witness, *, more_bytes, seconds=30):
-    """Come back when so much more was done, or everything."""
+def await_lines(witness, *, more_bytes, since=None, seconds=30):
+    """Come back when so much more was done than by now, or than there was before."""
     witness.touch()
-    enough = witness.stat().st_size + more_bytes
+    enough = (witness.stat().st_size if since is None else since) + more_bytes
     until(lambda: witness.stat().st_size > enough, what="work goes on", seconds=seconds)
 
 

@@ -63,15 +63,16 @@ def working(server, witness):
 
 
 def send(connection, size):
-    """Send a hundred at a time; how many were accepted so far."""
+    """Send some for each kill; how many were accepted so far."""
     acceptance = Acceptance(QUEUE, [CONSUMER], window=timedelta(hours=1), fifo=True)
-    for first in range(0, size.messages, 100):
+    some = size.messages // size.kills + 1
+    for first in range(0, size.messages, some):
         offers = [
             Offer(id=f"m{n:06}", key=f"m{n:06}", body="1", ordering_key=f"o{n % size.ordering_keys}")
-            for n in range(first, first + 100)
+            for n in range(first, min(first + some, size.messages))
         ]
         assert not any(each.error for each in connection.run(acceptance.enqueue(offers)))
-        yield first + 100
+        yield first + len(offers)
 
 
 def figures_when_drained(connection):
@@ -99,9 +100,11 @@ def end_workers_while_they_work(server, witness, size, how):
     draw, ended = random.Random(7), []  # noqa: S311 - a seed, so that a failure comes again
     with Connection(server.address) as connection, working(server, witness) as workers:
         sending = send(connection, size)
+        witness.touch()
         for _ in range(size.kills):
+            before = witness.stat().st_size
             next(sending, None)
-            await_lines(witness, more_bytes=draw.randrange(100, 1_000), seconds=10)
+            await_lines(witness, more_bytes=draw.randrange(100, 1_000), since=before)
             which = draw.randrange(WORKERS)
             workers[which].send_signal(how)
             workers[which].wait(30)

@@ -57,6 +57,8 @@ class Relay:
         self._pairs = []
         # Nothing passes, and nobody is told.
         self.mute = False
+        # Of so many connections both ends are open, and nothing gets from one to the other.
+        self._half_open = 0
         # Whoever says this gets no answer, and the connection breaks: once.
         self.breaks_after = b""
         self._breaks = False
@@ -66,6 +68,10 @@ class Relay:
     def address(self):
         given = self._server.address
         return Address(host="127.0.0.1", port=self._listener.getsockname()[1], credentials=given.credentials)
+
+    def lose_connections(self):
+        """Those there are now carry nothing any more, and neither end is told."""
+        self._half_open = len(self._pairs)
 
     def close(self):
         self._listener.close()
@@ -81,13 +87,14 @@ class Relay:
                 return
             server = socket.create_connection(self._server.address.node)
             self._pairs.append((client, server))
-            Thread(target=self._pass_on, args=(client, server, "said"), daemon=True).start()
-            Thread(target=self._pass_on, args=(server, client, "answered"), daemon=True).start()
+            number = len(self._pairs)
+            Thread(target=self._pass_on, args=(number, client, server, "said"), daemon=True).start()
+            Thread(target=self._pass_on, args=(number, server, client, "answered"), daemon=True).start()
 
-    def _pass_on(self, one, other, what):
+    def _pass_on(self, number, one, other, what):
         try:
             while data := one.recv(1 << 16):
-                if self.mute:
+                if self.mute or number <= self._half_open:
                     continue
                 if what == "said" and self.breaks_after and self.breaks_after in data:
                     self.breaks_after, self._breaks = b"", True

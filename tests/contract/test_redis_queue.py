@@ -9,6 +9,7 @@ import pytest
 
 from headworks.brokers.redis.acceptance import Offer
 from headworks.brokers.redis.delivered import Finished, Gone, Waits
+from headworks.brokers.redis.keys import GROUP
 from headworks.errors import InvalidMessage
 from tests.support.redis_queue import AT
 
@@ -359,6 +360,20 @@ def test_deliveries_whose_answer_was_lost_are_found_and_handed_out_again_as_new(
 
 
 # Suspects
+
+
+def test_a_fetch_that_reaches_the_server_after_its_process_gave_it_up_strands_nothing(queue):
+    process = queue.process(lease=30)
+    assert process.take() == []
+    queue.send("a")
+    stream = queue.keys.of("handle").stream
+    queue.admin("XREADGROUP", "GROUP", GROUP, process.name, "COUNT", 10, "STREAMS", stream, ">")
+    assert process.take() == []
+
+    now = process.deliveries._now() + 31
+    process.deliveries._now = lambda: now
+
+    assert [(each.message_id, each.count) for each in process.take()] == [("a", 1)]
 
 
 def test_suspects_come_alone_one_after_the_other(queue):

@@ -67,6 +67,8 @@ class Deliveries:
         self._next_due_at: float | None = None
         # Whether answers may have been lost: deliveries may be ours that we don't know of.
         self._unsure = True
+        # A fetch that was given up may reach the server later still, and only others look for what is under our name.
+        self._sure_until = 0.0
         # Whether a fetch made room without bringing anything: the next thing is there now.
         self._look_again = False
         self.held: dict[bytes, int] = {}
@@ -137,7 +139,7 @@ class Deliveries:
     def _fetch_once(self, most: int, until: float, *, idle: bool) -> Operation[Fetched]:
         if self._settling.is_behind:
             yield from self.settle(())
-        if self._unsure:
+        if self._unsure or self._now() >= self._sure_until:
             yield from self._recover()
         suspects = 0
         if idle or self._now() >= self._tend_at or (self._next_due_at or float("inf")) <= self._now():
@@ -309,6 +311,7 @@ class Deliveries:
         if unknown:
             yield from self._on_leases("hand_back", (self._keys.stream, self._keys.state), unknown)
         self._unsure = False
+        self._sure_until = self._now() + self._lease.total_seconds()
         self._tend_at = 0.0
 
     def _on_leases(

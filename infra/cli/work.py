@@ -62,6 +62,7 @@ def work(
     declared, name = _declared(queue, consumer)
     adopt(_settings(declared, name, directory, profile, region))
     # Imported here: its clients are made of what was adopted, and nobody else waits for them.
+    from headworks import wiring
     from headworks.worker import Worker
 
     consumption = _consumption(name)
@@ -71,6 +72,7 @@ def work(
         consumer=consumption.consumer,
         in_batches=consumption.in_batches,
         parts=_parts(consumption),
+        is_paused=wiring.pause_of(consumption.queue, consumption.consumer),
         concurrency=concurrency,
         grace=timedelta(seconds=grace),
         health_port=health_port,
@@ -88,6 +90,7 @@ def _parts(consumption: Consumption) -> RedisParts | SqsParts:
     return SqsParts(
         consumer=consumption.parts,
         receiver=wiring.sqs_receiver(consumption.queue, consumption.consumer),
+        visibility=wiring.sqs_visibility(consumption.queue, consumption.consumer),
     )
 
 

@@ -52,6 +52,28 @@ def failure(attempt=1, error="no", at=NEW_YEAR):
     )
 
 
+def test_a_run_that_goes_on_keeps_its_lease(ledger, clock):
+    lease = lease_one(ledger, lasts=MINUTE)
+    clock.advance(50 * SECOND)
+
+    assert ledger.extend([lease], lasts=MINUTE) == [True]
+    clock.advance(50 * SECOND)
+    assert isinstance(lease_one(ledger), Held)
+    clock.advance(11 * SECOND)
+    assert isinstance(lease_one(ledger), Suspect)
+
+
+def test_a_lease_that_is_somebody_elses_or_over_is_not_extended(ledger, clock):
+    lost = lease_one(ledger, lasts=SECOND)
+    clock.advance(2 * SECOND)
+    suspect = lease_one(ledger)
+    owner = ledger.take_over(suspect, lasts=MINUTE)
+    done = lease_one(ledger, "done")
+    ledger.complete([done])
+
+    assert ledger.extend([lost, owner, done], lasts=MINUTE) == [False, True, False]
+
+
 def test_the_first_to_ask_runs_its_first_attempt(ledger):
     answer = lease_one(ledger)
 

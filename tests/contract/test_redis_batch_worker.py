@@ -243,3 +243,22 @@ def test_batches_that_can_not_be_worked_on_are_refused(make, declared, options, 
 
     with pytest.raises(InvalidDeclaration, match=words):
         queue.worker(lambda _messages: None, in_batches=True, **options)
+
+
+@pytest.mark.parametrize("in_batches", [False, True])
+def test_a_paused_worker_takes_nothing_until_it_is_resumed(make, in_batches):
+    queue, paused, seen = make(), threading.Event(), []
+
+    def handle(taken):
+        seen.extend(each.data for each in (taken if in_batches else [taken]))
+
+    paused.set()
+    worker = queue.start(handle, in_batches=in_batches, is_paused=paused.is_set)
+    queue.send("a", "b")
+    until(lambda: worker.health().is_paused, what="it is paused")
+    assert queue.figures().ready == 2
+    assert worker.health().is_well
+    paused.clear()
+    queue.await_drained()
+
+    assert sorted(seen) == ["a", "b"]

@@ -11,9 +11,10 @@ import pytest
 
 from headworks.brokers.sqs import SqsBroker
 from headworks.brokers.sqs_receiving import SqsReceiver
+from headworks.brokers.sqs_visibility import SqsVisibility
 from headworks.context import NotExtendable
-from headworks.errors import InvalidDeclaration, Reject, Unavailable
-from headworks.ledger.ledger import State
+from headworks.errors import Failed, Reject, Unavailable
+from headworks.ledger.ledger import Entry, State
 from headworks.ledger.memory import MemoryLedger
 from headworks.retry import RetryPolicy
 from headworks.testing import SimulatedAws
@@ -25,6 +26,7 @@ from tests.support.declarations import SECOND, a_message, a_queue
 from tests.support.patience import until
 
 PATIENCE_SECONDS = 20
+MINUTE = timedelta(minutes=1)
 AN_EMPTY_POLL_SECONDS = 0.01
 
 
@@ -36,12 +38,12 @@ class Receiver(SqsReceiver):
         self.down = 0
         self.polls = 0
 
-    def receive(self, most, *, poll):
+    def receive(self, most, *, poll, hidden_for):
         self.polls += 1
         if self.down:
             self.down -= 1
             raise Unavailable("the queue", "down")
-        deliveries = super().receive(most, poll=timedelta(0))
+        deliveries = super().receive(most, poll=timedelta(0), hidden_for=hidden_for)
         if not deliveries:
             threading.Event().wait(AN_EMPTY_POLL_SECONDS)
         return deliveries
@@ -59,6 +61,7 @@ class Stand:
         self.counted = Counter()
         self.exited = []
         self.receiver = Receiver(aws.client, url=self.simulated.url)
+        self.visibility = SqsVisibility(aws.client, url=self.simulated.url)
         self.broker = SqsBroker(
             self.queue, aws.client, url=self.simulated.url, dead_letter_url=self.simulated.url, log=self.log
         )
@@ -71,7 +74,7 @@ class Stand:
         ]
         assert not any(sent.error for sent in self.broker.send(messages))
 
-    def worker(self, handle, **options):
+    def worker(self, handle, *, lease=MINUTE, **options):
         parts = ConsumerParts(
             broker=self.broker,
             ledger=self.ledger,
@@ -82,13 +85,21 @@ class Stand:
         return Worker(
             self.queue,
             handle,
-            parts=SqsParts(consumer=parts, receiver=self.receiver),
+            parts=SqsParts(
+                consumer=parts,
+                receiver=self.receiver,
+                visibility=self.visibility,
+                lease=lease,
+                now=lambda: self.aws.clock.now().timestamp(),
+            ),
             clock=self.aws.clock,
             **options,
         )
 
     def start(self, handle, **options):
-        worker = self.worker(handle, **options)
+        return self.started(self.worker(handle, **options))
+
+    def started(self, worker):
         thread = threading.Thread(target=worker.run, daemon=True)
         thread.start()
         self._started.append((worker, thread))
@@ -227,7 +238,7 @@ def test_stopped_it_finishes_what_runs_and_what_waits_for_it_goes_back(make):
     assert stand.left() == 2
     assert not stand.exited
     stand.aws.run_for(2 * SECOND)
-    again = stand.receiver.receive(10, poll=SECOND)
+    again = stand.receiver.receive(10, poll=SECOND, hidden_for=MINUTE)
     assert [each.receive_count for each in again] == [2, 2]
 
 
@@ -273,8 +284,8 @@ def test_what_is_received_while_it_stops_is_given_back_at_once(stand):
     worker = stand.worker(lambda message: seen.append(message))
     receive = stand.receiver.receive
 
-    def receive_and_stop(most, *, poll):
-        deliveries = receive(most, poll=poll)
+    def receive_and_stop(most, **options):
+        deliveries = receive(most, **options)
         worker.stop()
         return deliveries
 
@@ -282,7 +293,7 @@ def test_what_is_received_while_it_stops_is_given_back_at_once(stand):
     worker.run()
 
     assert not seen
-    assert [each.name for each in receive(10, poll=SECOND)], "it is visible"
+    assert [each.name for each in receive(10, poll=SECOND, hidden_for=MINUTE)], "it is visible"
 
 
 def test_a_queue_that_can_not_be_asked_is_asked_again_and_told_of_once(stand):
@@ -301,11 +312,6 @@ def test_on_sqs_nobody_gets_more_time_than_the_batch_has(stand):
     until(lambda: stand.states() == {"m1": State.RETRYING}, what="it has failed")
 
     assert stand.ledger.failures["m1"].error_type == NotExtendable.__name__
-
-
-def test_fetching_ahead_is_refused(stand):
-    with pytest.raises(InvalidDeclaration, match="nothing is fetched ahead"):
-        stand.worker(lambda _message: None, prefetch=10)
 
 
 def test_what_else_can_not_be_received_is_no_reason_to_lose_what_was(stand):
@@ -328,4 +334,149 @@ def test_what_else_can_not_be_received_is_no_reason_to_lose_what_was(stand):
     stand.send(*(f"m{n}" for n in range(15)))
     receiver = SqsReceiver(Client(stand.aws.client), url=stand.simulated.url)
 
-    assert len(receiver.receive(15, poll=timedelta(0))) == 10
+    assert len(receiver.receive(15, poll=timedelta(0), hidden_for=MINUTE)) == 10
+
+
+def test_a_handler_that_takes_longer_than_its_message_is_hidden_keeps_it(stand):
+    entered, go_on, seen = threading.Event(), threading.Event(), []
+
+    def handle(message):
+        seen.append(message.data)
+        entered.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+
+    stand.send("m1")
+    worker = stand.start(handle)
+    assert entered.wait(PATIENCE_SECONDS)
+    for _ in range(10):
+        stand.aws.run_for(40 * SECOND)
+        worker._work._custody.beat()
+        assert not stand.receiver.receive(10, poll=SECOND, hidden_for=MINUTE)
+    go_on.set()
+    until(lambda: not stand.left(), what="it is deleted")
+
+    assert seen == ["m1"]
+    assert stand.states() == {"m1": State.COMPLETED}
+
+
+def test_what_was_only_fetched_is_kept_and_a_slow_neighbour_holds_nobody_up(stand):
+    go_on, seen = threading.Event(), []
+
+    def handle(message):
+        if message.data == "slow":
+            assert go_on.wait(PATIENCE_SECONDS)
+        seen.append(message.data)
+
+    names = [f"m{n}" for n in range(12)]
+    stand.send("slow", *names)
+    stand.start(handle, concurrency=2, prefetch=4)
+    until(lambda: stand.left() == 1, what="all others are deleted")
+    go_on.set()
+    until(lambda: not stand.left(), what="all are deleted")
+
+    assert sorted(seen[:-1]) == sorted(names)
+
+
+def test_stopped_it_gives_back_what_it_only_fetched(stand):
+    entered, go_on = threading.Event(), threading.Event()
+
+    def handle(_message):
+        entered.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+
+    stand.send(*(f"m{n}" for n in range(4)))
+    worker = stand.start(handle, concurrency=1, prefetch=10)
+    assert entered.wait(PATIENCE_SECONDS)
+    until(lambda: worker.health().held == 4, what="all are fetched")
+    worker.stop()
+    until(lambda: worker.health().held == 1, what="the rest is given back")
+    go_on.set()
+    stand.end(worker)
+
+    assert len(stand.receiver.receive(10, poll=SECOND, hidden_for=MINUTE)) == 3
+    assert list(stand.states().values()) == [State.COMPLETED]
+
+
+def test_a_message_that_its_process_died_of_runs_beside_nothing_else(stand):
+    beside, slow = [], threading.Event()
+    stand.send("poison")
+    [lost] = stand.receiver.receive(1, poll=SECOND, hidden_for=SECOND)
+    entry = Entry(key="poison", message_id=lost.id, type="t", source="s")
+    stand.ledger.lease([entry], lasts=SECOND)
+    stand.aws.run_for(3 * SECOND)
+    stand.send("slow")
+
+    def handle(message):
+        if message.data == "slow":
+            assert slow.wait(PATIENCE_SECONDS)
+        beside.append((message.data, worker.active))
+
+    worker = stand.worker(handle)
+    stand.started(worker)
+    until(lambda: worker.active == 1 and worker.health().held == 2, what="one runs and one waits")
+    slow.set()
+    until(lambda: not stand.left(), what="both are done")
+
+    assert beside == [("slow", 1), ("poison", 1)]
+
+
+def test_a_handler_of_batches_gets_what_came_within_the_window(make):
+    stand = make(batch_size=10, concurrency=10, batch_window=SECOND)
+    pages = []
+
+    def handle(messages):
+        pages.append(sorted(each.data for each in messages))
+        if failed := {each: Reject("no") for each in messages if each.data == "bad"}:
+            raise Failed(failed)
+
+    stand.send("a", "b", "bad")
+    stand.start(handle, in_batches=True)
+    until(lambda: not stand.left(), what="all are deleted")
+
+    assert pages == [["a", "b", "bad"]]
+    assert stand.states() == {"a": State.COMPLETED, "b": State.COMPLETED, "bad": State.DEAD}
+
+
+def test_a_paused_worker_takes_nothing_until_it_is_resumed(stand):
+    paused, seen = threading.Event(), []
+    paused.set()
+    worker = stand.worker(lambda message: seen.append(message.data), is_paused=paused.is_set)
+    stand.started(worker)
+    until(lambda: worker.health().is_paused, what="it is paused")
+    stand.send("m1")
+    stand.aws.run_for(SECOND)
+    assert (stand.receiver.polls, stand.left()) == (0, 1)
+    paused.clear()
+    until(lambda: not stand.left(), what="it is done")
+
+    assert seen == ["m1"]
+
+
+def test_what_was_fetched_when_it_is_paused_goes_back_and_what_runs_ends(stand):
+    paused, entered, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def handle(_message):
+        entered.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+
+    stand.send("m1", "m2", "m3")
+    worker = stand.start(handle, concurrency=1, prefetch=10, is_paused=paused.is_set)
+    assert entered.wait(PATIENCE_SECONDS)
+    paused.set()
+    until(lambda: worker.health().is_paused and worker.health().held == 1, what="the rest is given back")
+    go_on.set()
+    until(lambda: stand.left() == 2, what="what ran is done")
+
+    assert worker.health().is_well
+
+
+def test_a_record_of_pauses_that_can_not_be_read_stops_nobody(stand):
+    def nobody_knows():
+        raise Unavailable("the record of pauses", "down")
+
+    stand.send("m1")
+    stand.start(lambda _message: None, is_paused=nobody_knows)
+    until(lambda: not stand.left(), what="it is done")
+
+    told = [fields["what"] for action, fields in stand.log.lines if action == "trouble"]
+    assert told == ["nobody knows whether it is paused: it goes on as it was"]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from headworks.announcements import Announcer
     from headworks.brokers.broker import Broker, Resender, Sender
     from headworks.brokers.sqs_receiving import SqsReceiver
+    from headworks.brokers.sqs_visibility import SqsVisibility
     from headworks.draining import Stream
     from headworks.ledger.ledger import Ledger
     from headworks.operations.flags import DynamoDBFlags
@@ -104,20 +105,26 @@ def redis_parts(own: ConsumerParts, url: RedisUrl) -> RedisParts:
 def stream(queue: Queue, consumer: str, own: ConsumerParts, settings: Settings | None = None) -> Stream:
     """The stream that a consumer's drain takes from.  Raises `MissingSetting` in a deployment without Redis."""
     from headworks.draining import Stream
-    from headworks.ledger.catalogue import Address
-    from headworks.operations.flags import of_consumer
 
     settings = settings or Settings()
     url = redis_url(queue, settings)
     if url is None:
         raise MissingSetting(REDIS_URL, f"the Redis that the queue {queue.name} travels over")
-    record, name = flags(settings), of_consumer(Address(queue.name, consumer))
+    return Stream(parts=redis_parts(own, url), is_paused=pause_of(queue, consumer, settings))
+
+
+def pause_of(queue: Queue, consumer: str, settings: Settings | None = None) -> Callable[[], bool]:
+    """Who answers whether a consumer is paused, and raises `Unavailable` where that can't be read."""
+    from headworks.ledger.catalogue import Address
+    from headworks.operations.flags import of_consumer
+
+    record, name = flags(settings or Settings()), of_consumer(Address(queue.name, consumer))
 
     def is_paused() -> bool:
         flag = record.read([name]).get(name)
         return flag is not None and flag.is_up
 
-    return Stream(parts=redis_parts(own, url), is_paused=is_paused)
+    return is_paused
 
 
 def announcer(queue: Queue, consumer: str, settings: Settings, log: Log) -> Announcer | None:
@@ -167,6 +174,14 @@ def sqs_receiver(queue: Queue, consumer: str, settings: Settings | None = None) 
     from headworks.brokers.sqs_receiving import SqsReceiver
 
     return SqsReceiver(clients.sqs_to_receive(), url=(settings or Settings()).queue_url(queue, consumer))
+
+
+def sqs_visibility(queue: Queue, consumer: str, settings: Settings | None = None) -> SqsVisibility:
+    """The deployed queue, for a worker whose handlers may take longer than it hides messages."""
+    # Imported here, as the receiver is.
+    from headworks.brokers.sqs_visibility import SqsVisibility
+
+    return SqsVisibility(clients.sqs(), url=(settings or Settings()).queue_url(queue, consumer))
 
 
 def dynamodb_ledger(queue: Queue, consumer: str, settings: Settings) -> DynamoDBLedger:

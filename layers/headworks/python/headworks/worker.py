@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from headworks.clock import SystemClock
 from headworks.errors import HeadworksError, InvalidDeclaration
 from headworks.working.health import Health, HealthEndpoint
-from headworks.working.order import WorkOrder
+from headworks.working.order import WorkOrder, never
 from headworks.working.parts import RedisParts
+from headworks.working.pause_watch import PauseWatch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -42,13 +43,15 @@ class Worker:
     With `in_batches` it is run once for a batch, as in a `Consumer`: up to the queue's `batch_size`
     of messages, gathered within its `batch_window` after the first; one batch after the other.
 
-    `prefetch` is how many messages are fetched at once while those before are worked on; left
-    out, it follows how fast handlers are.  On SQS a batch of `concurrency` messages comes after
-    the other, and nothing is fetched ahead.  `poll` is how long a fetch waits for a message: 1 s
-    on Redis, 5 s on SQS, which takes whole seconds up to 20.
+    `prefetch` is how many messages are fetched while those before are worked on; left out, it
+    follows on Redis how fast handlers are, and is `concurrency` on SQS.  `poll` is how long a
+    fetch waits for a message: 1 s on Redis, 5 s on SQS, which takes whole seconds up to 20.
 
     Stopped, by `stop` or SIGTERM or SIGINT, it fetches nothing more, hands back what it hasn't
     started and gives what runs `grace` to end; a second time, it doesn't wait.
+
+    `is_paused` is asked every two seconds: paused, it starts nothing and gives back what it has
+    fetched; what runs goes on.
 
     `on_processed` is told of each run whose effect happened, `on_failed` of each other one;
     neither can change an outcome.  On `health_port` of this machine a GET answers how it is.
@@ -66,11 +69,14 @@ class Worker:
         prefetch: int | None = None,
         poll: timedelta | None = None,
         grace: timedelta = DEFAULT_GRACE,
+        is_paused: Callable[[], bool] | None = None,
         on_processed: Callable[[Message[Any], timedelta], object] | None = None,
         on_failed: Callable[[BaseException, Message[Any]], object] | None = None,
         health_port: int | None = None,
         clock: Clock | None = None,
     ) -> None:
+        log = parts.log if isinstance(parts, RedisParts) else parts.consumer.log
+        self._pauses = PauseWatch(is_paused or never, log=log, queue=queue.name)
         order = WorkOrder(
             queue=queue,
             consumer=consumer or queue.consumers[0],
@@ -81,6 +87,7 @@ class Worker:
             poll=_usual_poll(parts) if poll is None else poll,
             grace=grace,
             clock=clock or SystemClock(),
+            is_paused=self._pauses.is_paused,
             on_processed=on_processed,
             on_failed=on_failed,
         )
@@ -107,7 +114,11 @@ class Worker:
         if not self._once.acquire(blocking=False):
             raise AlreadyRun("a worker runs once: its name at the transport is given up at its end")
         with self._answering(), self._heeding_signals():
-            self._work.run()
+            self._pauses.start()
+            try:
+                self._work.run()
+            finally:
+                self._pauses.stop()
 
     def stop(self) -> None:
         """Come to an end: what runs has the grace period.  The second time, at once.  From any thread."""
@@ -177,12 +188,8 @@ def _work(order: WorkOrder, parts: RedisParts | SqsParts) -> Work:
         from headworks.working.redis_work import RedisWork
 
         return RedisWork(order, parts)
-    if order.in_batches:
-        raise InvalidDeclaration(f"{order.queue.name}: on SQS a handler of batches is left to Lambda")
-    if order.prefetch is not None:
-        raise InvalidDeclaration(
-            f"{order.queue.name}: on SQS nothing is fetched ahead: a batch is what may run at once"
-        )
+    if order.poll % timedelta(seconds=1):
+        raise InvalidDeclaration(f"{order.queue.name}: SQS waits whole seconds, and {order.poll} aren't")
     from headworks.working.sqs_work import SqsWork
 
     return SqsWork(order, parts)

@@ -17,7 +17,7 @@ from headworks.ledger.fenced import FencedPersistenceLayer
 from headworks.ledger.item import CLOCK_SLACK, Item, bounded
 from headworks.ledger.layout import milliseconds, number, seconds, string
 from headworks.ledger.ledger import MOST_AT_ONCE, NOT_LIVED, Lease, State, Waiting
-from headworks.ledger.statements import completion, insertions
+from headworks.ledger.statements import completion, extension, insertions
 from headworks.stores import asking, condition_met, names_in, write_together
 
 if TYPE_CHECKING:
@@ -97,14 +97,17 @@ class DynamoDBLedger(FencedPersistenceLayer):
             raise Unavailable(LEDGER, f"the item of {suspect.entry.message_id} is gone")
         return answer
 
+    def extend(self, leases: Sequence[Lease], *, lasts: timedelta) -> list[bool | None]:
+        ends = self._clock.now() + lasts
+        return self._change_all(
+            [extension(self.table_name, self._list, lease, ends=ends) for lease in leases]
+        )
+
     def complete(self, leases: Sequence[Lease]) -> list[bool | None]:
         forgotten = self._clock.now() + self._remembered_for
-        codes = self._execute(
+        return self._change_all(
             [completion(self.table_name, self._list, lease, forgotten=forgotten) for lease in leases]
         )
-        return [
-            True if code is None else False if code == "ConditionalCheckFailed" else None for code in codes
-        ]
 
     def retry(self, lease: Lease, failure: Failure, *, due: datetime) -> bool:
         with asking(LEDGER):
@@ -214,6 +217,13 @@ class DynamoDBLedger(FencedPersistenceLayer):
         condition = "(#state = :waiting AND #attempt = :none) OR #state = :cancelled"
         with asking(LEDGER):
             return self._update(self.identity(key), expression, condition, values).changed
+
+    def _change_all(self, statements: Sequence[dict[str, Any]]) -> list[bool | None]:
+        """Whether each was made; none where the store failed that one alone."""
+        codes = self._execute(statements)
+        return [
+            True if code is None else False if code == "ConditionalCheckFailed" else None for code in codes
+        ]
 
     def _execute(self, statements: Sequence[dict[str, Any]]) -> list[str | None]:
         """Each statement's error code, or none, in the order of the input: HTTP 200 says nothing of them."""

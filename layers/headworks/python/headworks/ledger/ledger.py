@@ -189,6 +189,9 @@ class Ledger(Protocol):
     def take_over(self, suspect: Suspect, *, lasts: timedelta) -> Answer:
         """Run what its owner died of: counts a crash and an attempt."""
 
+    def extend(self, leases: Sequence[Lease], *, lasts: timedelta) -> list[bool | None]:
+        """These runs go on: their leases last so long from now.  One answer each, as of `complete`."""
+
     def complete(self, leases: Sequence[Lease]) -> list[bool | None]:
         """The effects happened; one answer each, none where the store failed that one alone."""
 

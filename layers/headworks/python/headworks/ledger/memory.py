@@ -53,6 +53,10 @@ class MemoryLedger:
                 return item.answer(now, owner)
             return self._run(replace(item, crashes=item.crashes + 1), owner, lasts)
 
+    def extend(self, leases: Sequence[Lease], *, lasts: timedelta) -> list[bool | None]:
+        with self.open():
+            return [self._extend(lease, lasts) for lease in leases]
+
     def complete(self, leases: Sequence[Lease]) -> list[bool | None]:
         with self.open():
             return [self._change(lease, State.COMPLETED) for lease in leases]
@@ -187,6 +191,13 @@ class MemoryLedger:
         if item.attempt:
             self.listed_at[item.entry.key] = self._clock.now()
         return running.as_lease()
+
+    def _extend(self, lease: Lease, lasts: timedelta) -> bool:
+        item = self.items.get(lease.entry.key)
+        if item is None or not _held_by(item, lease):
+            return False
+        self.items[lease.entry.key] = replace(item, ends=self._clock.now() + lasts)
+        return True
 
     def _change(
         self, lease: Lease, state: State, *, failure: Failure | None = None, due: datetime | None = None

@@ -1,7 +1,7 @@
-"""The two statements that leases and completions in bulk are made of.
+"""The statements that leases, their extensions and completions in bulk are made of.
 
 What is no parameter needn't be serialised one by one: what leases have in common, and all of
-a completion, is written into the text.
+an extension or a completion, is written into the text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ _COMPLETE = (
     'SET "state" = \'completed\' SET "status" = \'COMPLETED\' SET "data" = \'{{}}\' SET "expiration" = {} '
     'REMOVE "listed" REMOVE "listed_at" WHERE "id" = {} AND "owner" = {} AND "attempt" = {} '
     "AND \"state\" IN ['running', 'completed']"
+)
+
+_EXTEND = (
+    'SET "in_progress_expiration" = {} WHERE "id" = {} AND "attempt" = {} AND "owner" = {} '
+    "AND \"state\" = 'running'"
 )
 
 
@@ -47,6 +52,17 @@ def completion(table: str, owner_of_list: str, lease: Lease, *, forgotten: datet
         layout.number(lease.attempt),
     )
     return {"Statement": f'UPDATE "{table}" {_COMPLETE.format(*map(_literal, values))}'}
+
+
+def extension(table: str, owner_of_list: str, lease: Lease, *, ends: datetime) -> dict[str, Any]:
+    """Refused where somebody else has taken over, or the run is over."""
+    values = (
+        layout.milliseconds(ends),
+        layout.string(layout.identity(owner_of_list, lease.entry.key)),
+        layout.number(lease.attempt),
+        layout.string(lease.owner),
+    )
+    return {"Statement": f'UPDATE "{table}" {_EXTEND.format(*map(_literal, values))}'}
 
 
 def _literal(value: layout.Attributes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from headworks.brokers.redis.address import Address
     from headworks.brokers.redis.scripts import Scripts
     from headworks.brokers.sqs_receiving import SqsReceiver
+    from headworks.brokers.sqs_visibility import SqsVisibility
     from headworks.claim_check import ClaimCheck
     from headworks.ledger.ledger import Ledger
     from headworks.telemetry import Counts, Log
@@ -43,7 +45,13 @@ class RedisParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqsParts:
-    """A queue on SQS: the parts that the consumer has on Lambda, and what Lambda does there."""
+    """A queue on SQS: the parts that the consumer has on Lambda, and what Lambda does there.
+
+    `lease` is how long a message is a worker's own without a sign of life, in whole seconds.
+    """
 
     consumer: ConsumerParts
     receiver: SqsReceiver
+    visibility: SqsVisibility
+    lease: timedelta = timedelta(seconds=60)
+    now: Callable[[], float] = time.monotonic

@@ -14,11 +14,12 @@ from headworks.brokers.redis.past import NO_PAST
 from headworks.errors import Unavailable
 from headworks.retry import deferral
 from headworks.telemetry import Action
+from headworks.working.order import never
 from headworks.working.outbox import Outbox
 from headworks.working.signal import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from headworks.brokers.redis.async_connection import AsyncConnection
@@ -35,6 +36,8 @@ LONGEST_PAUSE_SECONDS = 1.0
 LAST_MOMENT_SECONDS = 0.5
 BREATHES_EVERY_SECONDS = 0.005
 SETTLED_WITHIN_SECONDS = 5.0
+# How often a pause, or its end, is looked for while nothing happens.
+PAUSED_FOR_SECONDS = 0.5
 
 
 class RedisLine:
@@ -58,8 +61,10 @@ class RedisLine:
         poll: timedelta,
         queue: str,
         log: Log,
+        is_paused: Callable[[], bool] = never,
     ) -> None:
         self._deliveries = deliveries
+        self._is_paused = is_paused
         self._stock = stock
         self._attempts = attempts
         self._fetching = fetching
@@ -105,7 +110,10 @@ class RedisLine:
         settler = asyncio.create_task(self._outbox.empty_for_ever())
         try:
             while not self._is_stopping:
-                await self._fetch_more()
+                if self._is_paused():
+                    await self._rest()
+                else:
+                    await self._fetch_more()
             await self._hand_back(self._take_unstarted())
             await self._end_runs(time.monotonic() + grace.total_seconds())
             all_ended = not self._busy
@@ -119,12 +127,18 @@ class RedisLine:
                 task.cancel()
             await asyncio.gather(*runners, settler, return_exceptions=True)
 
+    async def _rest(self) -> None:
+        """Paused: what isn't started is anybody's, and nothing is fetched."""
+        await self._hand_back(self._take_unstarted())
+        self.last_fetch = time.monotonic()
+        await self._something_ended.wait(PAUSED_FOR_SECONDS)
+
     async def _fetch_more(self) -> None:
         """One fetch, once there is room for what it may bring."""
         self._prefetch.room_wanted()
         while not self._has_room():
-            await self._something_ended.wait()
-            if self._is_stopping:
+            await self._something_ended.wait(PAUSED_FOR_SECONDS)
+            if self._is_stopping or self._is_paused():
                 return
         self._prefetch.room_found()
         fetched = await self._fetch()

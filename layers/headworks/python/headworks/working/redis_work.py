@@ -68,6 +68,7 @@ class RedisWork:
             held=self._stock.size,
             heartbeat_is_alive=self._heartbeat.is_alive,
             seconds_since_fetch=round(time.monotonic() - line.last_fetch, 3) if line else 0.0,
+            is_paused=self._order.is_paused(),
         )
 
     def run(self) -> None:
@@ -107,6 +108,7 @@ class RedisWork:
                 poll=order.poll,
                 queue=order.queue.name,
                 log=parts.log,
+                is_paused=order.is_paused,
             )
             self._line = line
             publishing = asyncio.create_task(_publish(tally))

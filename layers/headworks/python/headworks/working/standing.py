@@ -45,7 +45,7 @@ class Keeper(Protocol):
         """Its run is over; another may begin in its place."""
 
     def let_go(self, deliveries: Sequence[Delivery]) -> None:
-        """These are settled."""
+        """These are about to be settled."""
 
     def alone(self) -> AbstractContextManager[object]:
         """While nothing else runs in this process."""
@@ -96,8 +96,9 @@ class StandingBatch(Batch):
         """Nobody reads an answer: what comes back is told by its outcome, and the rest is deleted."""
         some = self._settled[self._told :]
         self._told = len(self._settled)
-        self._kept |= self._settle_these(some, explicitly=True)
+        # First: a heartbeat would hide again what comes back now.
         self._keeper.let_go([each.delivery for each in some])
+        self._kept |= self._settle_these(some, explicitly=True)
         return self._kept
 
     def _take_within(self, seconds: float | None) -> bool:

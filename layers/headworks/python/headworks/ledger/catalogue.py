@@ -113,6 +113,26 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
 
+    def takes(self, listed: Listed) -> bool:
+        """Whether all of it is true of an item."""
+        equal = (
+            (self.fault, listed.fault),
+            (self.error_type, listed.error_type),
+            (self.type, listed.entry.type),
+            (self.source, listed.entry.source),
+            (self.tenant, listed.entry.tenant),
+            (self.key, listed.entry.key),
+            (self.ordering_key, listed.entry.ordering_key),
+            (self.replay, listed.replay),
+        )
+        return (
+            all(wanted in (None, found) for wanted, found in equal)
+            and (not self.reasons or listed.reason in self.reasons)
+            and (self.error is None or self.error in listed.error)
+            and (self.since is None or (listed.at is not None and self.since <= listed.at))
+            and (self.until is None or (listed.at is not None and listed.at < self.until))
+        )
+
 
 EVERYTHING = Filter()
 NO_KEYS: Mapping[Address, Collection[str]] = MappingProxyType({})

@@ -65,7 +65,7 @@ class MemoryCatalogue:
         if cursor is not None:
             start = position(order.read_cursor(cursor))
             places = [place for place in places if position(place) > start]
-        taken = [place for place in places if place.item is not None and _takes(only, place.item)]
+        taken = [place for place in places if place.item is not None and only.takes(place.item)]
         more = order.write_cursor(taken[limit - 1]) if len(taken) > limit else None
         return Page(items=tuple(place.item for place in taken[:limit] if place.item is not None), cursor=more)
 
@@ -103,7 +103,7 @@ class MemoryCatalogue:
         self, state: State, addresses: Collection[Address], only: Filter, most: int
     ) -> tuple[list[Listed], bool]:
         items = [place.item for place in self._places(state, addresses) if place.item is not None]
-        return [item for item in items[:most] if _takes(only, item)], len(items) <= most
+        return [item for item in items[:most] if only.takes(item)], len(items) <= most
 
     def _places(self, state: State, addresses: Collection[Address]) -> Iterator[Place]:
         for address in addresses:
@@ -163,23 +163,3 @@ class MemoryCatalogue:
         if ledger.down:
             raise Unavailable("the ledger", "down")
         return ledger
-
-
-def _takes(only: Filter, listed: Listed) -> bool:
-    equal = (
-        (only.fault, listed.fault),
-        (only.error_type, listed.error_type),
-        (only.type, listed.entry.type),
-        (only.source, listed.entry.source),
-        (only.tenant, listed.entry.tenant),
-        (only.key, listed.entry.key),
-        (only.ordering_key, listed.entry.ordering_key),
-        (only.replay, listed.replay),
-    )
-    return (
-        all(wanted in (None, found) for wanted, found in equal)
-        and (not only.reasons or listed.reason in only.reasons)
-        and (only.error is None or only.error in listed.error)
-        and (only.since is None or (listed.at is not None and only.since <= listed.at))
-        and (only.until is None or (listed.at is not None and listed.at < only.until))
-    )

@@ -29,6 +29,10 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     died_at: datetime
     attempts: int = 0
+    crashes: int = 0
+    earlier: int = 0
+    replays: int = 0
+    replay: str | None = None
     error_type: str = ""
     error: str = ""
     failures: tuple[Failure, ...] = ()

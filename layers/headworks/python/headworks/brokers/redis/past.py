@@ -15,19 +15,22 @@ from headworks.ledger.ledger import Failure
 class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Attempts made, the failures among them as far as they are kept, and when the message was first sent.
 
-    `earlier` are the attempts before it was put back, which began a fresh series.
+    `earlier` are the attempts before it was put back, which began a fresh series, `replays` how often
+    it was put back, and `replay` the name of the last time; where a ledger keeps those, they aren't here.
     """
 
     attempts: int = 0
     earlier: int = 0
+    replays: int = 0
+    replay: str | None = None
     failures: tuple[Failure, ...] = ()
     sent_at: datetime | None = None
 
     def after(self, failure: Failure, *, sent_at: datetime) -> Past:
         """The past once another attempt has failed."""
-        return Past(
+        return msgspec.structs.replace(
+            self,
             attempts=failure.attempt,
-            earlier=self.earlier,
             failures=bounded(self.failures, _cut(failure)),
             sent_at=self.sent_at or sent_at,
         )

@@ -24,12 +24,13 @@ NAMES = (
     "purge",
     "put_back",
     "repair",
+    "revive",
     "settle",
     "take_apart",
     "tend",
 )
 # A server that is full takes no more messages, and can still be drained.
-_REFUSED_WHEN_FULL = frozenset({"enqueue", "put_back"})
+_REFUSED_WHEN_FULL = frozenset({"enqueue", "put_back", "revive"})
 
 
 class Script(msgspec.Struct, frozen=True):

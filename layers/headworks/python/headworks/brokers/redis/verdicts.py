@@ -61,7 +61,11 @@ class Verdicts:
         letter = DeadLetter(
             reason=reason,
             died_at=self._clock.now(),
-            attempts=past.attempts,
+            attempts=past.attempts + (received.crashes if error is None else 0),
+            crashes=received.crashes,
+            earlier=past.earlier,
+            replays=past.replays,
+            replay=past.replay,
             error_type=type(error).__name__ if error else "",
             error=str(error or "")[:LONGEST_ERROR],
             failures=past.failures,

@@ -62,6 +62,16 @@ local function make_ready(stream, busy, ordering_key, fields)
   return id
 end
 
+-- Into the stream, or behind what is in its ordering key's line.
+local function line_up(stream, busy, counts, parked, ordering_key, fields)
+  if ordering_key ~= '' and redis.call('HEXISTS', busy, ordering_key) == 1 then
+    redis.call('RPUSH', parked, cmsgpack.pack(fields))
+    redis.call('HINCRBY', counts, 'parked', 1)
+  else
+    make_ready(stream, busy, ordering_key, fields)
+  end
+end
+
 -- The ordering key's holder is gone: the next parked messages of it take its place, several as one run.
 local function release(stream, busy, counts, parked, ordering_key, most)
   local run = redis.call('LPOP', parked, most)

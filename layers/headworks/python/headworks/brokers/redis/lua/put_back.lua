@@ -5,10 +5,7 @@ local delay, id, ordering_key = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local fields = { unpack(ARGV, 4) }
 if delay > 0 then
   hold(KEYS[2], KEYS[3], id, now() + delay, 'delayed', ordering_key, fields)
-elseif ordering_key ~= '' and redis.call('HEXISTS', KEYS[4], ordering_key) == 1 then
-  redis.call('RPUSH', KEYS[6], cmsgpack.pack(fields))
-  redis.call('HINCRBY', KEYS[5], 'parked', 1)
 else
-  make_ready(KEYS[1], KEYS[4], ordering_key, fields)
+  line_up(KEYS[1], KEYS[4], KEYS[5], KEYS[6], ordering_key, fields)
 end
 return 1

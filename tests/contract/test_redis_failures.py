@@ -57,8 +57,11 @@ class Relay:
         self._pairs = []
         # Nothing passes, and nobody is told.
         self.mute = False
+        # Whatever connection says this carries nothing from then on.
+        self.silenced_by = b""
         # Of so many connections both ends are open, and nothing gets from one to the other.
         self._half_open = 0
+        self._silent = set()
         # Whoever says this gets no answer, and the connection breaks: once.
         self.breaks_after = b""
         self._breaks = False
@@ -94,7 +97,9 @@ class Relay:
     def _pass_on(self, number, one, other, what):
         try:
             while data := one.recv(1 << 16):
-                if self.mute or number <= self._half_open:
+                if what == "said" and self.silenced_by and self.silenced_by in data:
+                    self._silent.add(number)
+                if self.mute or number in self._silent or number <= self._half_open:
                     continue
                 if what == "said" and self.breaks_after and self.breaks_after in data:
                     self.breaks_after, self._breaks = b"", True

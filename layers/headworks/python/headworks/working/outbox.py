@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from headworks.telemetry import Log
 
 PAUSE_SECONDS = 0.5
+# What a kill may repeat: a worker whose outcomes aren't taken fetches no more than that.
+MOST_UNTOLD = 5_000
 
 
 class Outbox:
@@ -41,13 +43,18 @@ class Outbox:
         self._verdicts: list[Verdict] = []
         self._came = Signal()
         self._ended = Signal()
-        self._is_under_way = False
+        self._under_way = 0
         self._is_behind = False
 
     @property
     def holds_something(self) -> bool:
         """Whether there is a verdict that isn't settled."""
-        return bool(self._verdicts) or self._is_under_way or self._is_behind
+        return bool(self._verdicts or self._under_way) or self._is_behind
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much isn't settled that there should be no more."""
+        return len(self._verdicts) + self._under_way >= MOST_UNTOLD
 
     def put(self, verdict: Verdict) -> None:
         """Have it settled."""
@@ -71,7 +78,7 @@ class Outbox:
 
     async def _settle(self) -> None:
         some, self._verdicts = self._verdicts, []
-        self._is_under_way = True
+        self._under_way = len(some)
         try:
             late = await self._connection.run(self._deliveries.settle(some))
         except Unavailable as error:
@@ -87,7 +94,7 @@ class Outbox:
             self._is_behind = False
             self._tell_late(some, late)
         finally:
-            self._is_under_way = False
+            self._under_way = 0
             self._ended.give()
             self._when_settled()
 

@@ -152,7 +152,9 @@ class RedisLine:
             self._work_came.give_to(len(self._lanes))
 
     def _has_room(self) -> bool:
-        return self._is_idle() if self._alone_next else len(self._lanes) <= self._prefetch.size
+        if self._alone_next:
+            return self._is_idle()
+        return len(self._lanes) <= self._prefetch.size and not self._outbox.is_full
 
     def _is_idle(self) -> bool:
         return not (self._lanes or self._busy or self._outbox.holds_something)

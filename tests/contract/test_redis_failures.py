@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from headworks.brokers.redis.acceptance import Acceptance, Offer
 from headworks.brokers.redis.address import Address
+from headworks.brokers.redis.async_connection import AsyncConnection
 from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.memory_mark import MemoryMark
 from headworks.brokers.redis.operation import command
@@ -199,6 +202,36 @@ def test_a_half_open_connection_is_given_up_in_time(newest_server):
         assert connection.run(_ask("PING")) == b"PONG"
 
     assert time.monotonic() - started < 2
+
+
+def test_a_connection_that_isnt_answered_when_it_greets_isnt_left_open(newest_server):
+    with relayed(newest_server) as relay:
+        relay.mute = True
+        before = open_files()
+
+        async def ask():
+            connection = AsyncConnection(relay.address, answers_within=0.05, patience=0)
+            with pytest.raises(Unavailable):
+                await connection.run(_ask("PING"))
+            # A transport that was told to end is closed at the loop's next turn.
+            await asyncio.sleep(0)
+            return open_files() - before
+
+        # The loop's own three are counted, and the relay's two ends.
+        left = asyncio.run(ask())
+    with relayed(newest_server) as relay:
+        before = open_files()
+
+        async def ask_and_be_answered():
+            async with AsyncConnection(relay.address) as connection:
+                await connection.run(_ask("PING"))
+                return open_files() - before
+
+        assert left < asyncio.run(ask_and_be_answered())
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_what_was_accepted_and_what_was_settled_survives_kills_of_a_server_with_an_append_only_file(

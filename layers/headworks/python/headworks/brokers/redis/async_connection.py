@@ -117,11 +117,22 @@ class AsyncConnection:
                 _Line, *node, ssl=tls, server_hostname=node[0] if tls else None
             )
             if greeting is not None:
-                answer = await line.ask(greeting, 1)
-                if isinstance(answer, hiredis.ReplyError):
-                    line.hang_up(str(answer))
-                    raise ConnectionRefusedError(str(answer))
+                await _greet(line, greeting)
         return line
+
+
+async def _greet(line: _Line, greeting: bytes) -> None:
+    answer: Any = None
+    is_let_in = False
+    try:
+        answer = await line.ask(greeting, 1)
+        is_let_in = not isinstance(answer, hiredis.ReplyError)
+    finally:
+        if not is_let_in:
+            # Nobody else knows of it: it would stay open for as long as the server lives.
+            line.hang_up("it isn't let in")
+    if not is_let_in:
+        raise ConnectionRefusedError(str(answer))
 
 
 def _is_open(opening: asyncio.Task[_Line]) -> bool:

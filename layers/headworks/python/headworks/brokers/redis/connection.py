@@ -137,7 +137,7 @@ class Connection:
                 answer = self._read(line, reader, 1)
                 if isinstance(answer, hiredis.ReplyError):
                     raise ConnectionRefusedError(str(answer))
-        except OSError:
+        except (OSError, hiredis.ProtocolError):
             line.close()
             raise
         self._lines[node] = (line, reader)

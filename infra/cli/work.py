@@ -49,6 +49,23 @@ def work(
             show_default="5",
         ),
     ] = None,
+    prefetch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many messages to fetch ahead; a handler of batches has none.",
+            show_default="by itself",
+        ),
+    ] = None,
+    poll: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=20,
+            help="Seconds that a fetch waits for a message.",
+            show_default="1 on Redis, 5 on SQS",
+        ),
+    ] = None,
     grace: Annotated[int, typer.Option(min=0, help="Seconds that running handlers have at a stop.")] = 30,
     health_port: Annotated[
         int | None,
@@ -64,19 +81,28 @@ def work(
     # Imported here: its clients are made of what was adopted, and nobody else waits for them.
     from headworks import wiring
     from headworks.worker import Worker
+    from headworks.working.parts import SqsParts
 
     consumption = _consumption(name)
-    Worker(
+    parts = _parts(consumption)
+    worker = Worker(
         consumption.queue,
         consumption.handle,
         consumer=consumption.consumer,
         in_batches=consumption.in_batches,
-        parts=_parts(consumption),
+        parts=parts,
         is_paused=wiring.pause_of(consumption.queue, consumption.consumer),
         concurrency=concurrency,
         grace=timedelta(seconds=grace),
+        prefetch=prefetch,
+        poll=None if poll is None else timedelta(seconds=poll),
         health_port=health_port,
-    ).run()
+    )
+    # Lines of the log are for machines, and there are none until a message comes.
+    transport = "SQS" if isinstance(parts, SqsParts) else "Redis"
+    typer.echo(f"{name} takes messages of {queue} over {transport}. Ctrl-C stops it.", err=True)
+    worker.run()
+    typer.echo(f"{name} has stopped.", err=True)
 
 
 def _parts(consumption: Consumption) -> RedisParts | SqsParts:

@@ -50,6 +50,7 @@ emulated: setup
 # The tests wait for retries most of the time, so many run side by side on one deployment.
 e2e: setup
 	$(VENV)/bin/pytest tests/e2e -m e2e -n 6 --maxschedchunk 1
+	$(VENV)/bin/pytest tests/e2e/test_analytics.py -m e2e --without-redis
 
 conformance: setup ## Hold the simulator's cases against the emulator (minutes of real time)
 	$(VENV)/bin/pytest tests/conformance -m e2e -n 3 --maxschedchunk 1
@@ -58,6 +59,7 @@ conformance: setup ## Hold the simulator's cases against the emulator (minutes o
 chaos: setup ## Kill processes at every named point, and close the books (minutes)
 	$(VENV)/bin/pytest tests/chaos -m "not e2e" -n auto --rounds 100 --seeds 500
 	$(VENV)/bin/pytest tests/chaos -m e2e -n 4 --maxschedchunk 1
+	$(VENV)/bin/pytest tests/contract/test_redis_machine.py -n auto --all-bugs
 
 bench: setup ## Measure a consumer beside plain Powertools, and long lists (a minute; fails if the goals are missed)
 	$(VENV)/bin/python -m tests.benchmarks.consumer_cost

@@ -16,6 +16,7 @@ from infra.local.aws import clients_of
 from infra.local.emulator import running_emulator
 from infra.local.errors import NotSetUp
 from infra.local.workspace import PROJECT, Workspace, emulator_python
+from tests.support.valkey import REDIS_SERVER, is_there
 
 REGION = "us-east-1"
 LEDGER_TABLE = {
@@ -43,6 +44,16 @@ LEDGER_TABLE = {
     ],
     "BillingMode": "PAY_PER_REQUEST",
 }
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say which server's promises weren't held, where those of the others were."""
+    ran = {report.nodeid for report in terminalreporter.stats.get("passed", ())}
+    if any("tests/contract/test_redis_" in each for each in ran) and not is_there("redis-7"):
+        terminalreporter.write_line(
+            "NOT TESTED on Redis 7.0: redis-server isn't installed. `apt-get install redis-server` brings it, or name "
+            f"one with {REDIS_SERVER}=/path/to/redis-server."
+        )
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from infra.local.workspace import HOME, Workspace
 def dev(
     samples: Annotated[bool, typer.Option(help="Send the sample events once it is up.")] = True,
     directory: Directory = HOME,
+    redis: Annotated[bool, typer.Option(help="Start a Redis too; without, its queues go over SQS.")] = True,
     with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run the pipeline on this machine and show what happens in it, until Ctrl-C."""
@@ -27,7 +28,8 @@ def dev(
     from infra.local.run import dev as run_dev
 
     workspace = Workspace(directory.resolve())
-    run_dev(workspace, Screen(Console(), workspace), samples=samples, with_parent=with_parent)
+    screen = Screen(Console(), workspace)
+    run_dev(workspace, screen, samples=samples, with_redis=redis, with_parent=with_parent)
 
 
 def send(

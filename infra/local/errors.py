@@ -45,7 +45,7 @@ class EmulatorFailed(LocalRunError):
 
 
 class RedisFailed(LocalRunError):
-    """The local Redis didn't start."""
+    """The local Redis didn't start, or ended."""
 
     def __init__(self, why: str, log: Path, tail: str) -> None:
         super().__init__(f"Redis {why}; its log is {log}\n{tail}".rstrip())

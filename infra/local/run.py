@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from infra.local.deployment import Step
     from infra.local.emulator import Emulator
     from infra.local.outputs import Outputs
+    from infra.local.redis import LocalRedis
     from infra.local.screen import Screen
     from infra.local.workspace import Workspace
 
@@ -52,11 +53,14 @@ class LocalRun:
     workspace: Workspace
     emulator: Emulator
     outputs: Outputs
+    redis: LocalRedis | None = None
 
 
 @contextmanager
-def local_run(workspace: Workspace, step: Step) -> Iterator[LocalRun]:
+def local_run(workspace: Workspace, step: Step, *, with_redis: bool) -> Iterator[LocalRun]:
     """The whole pipeline, deployed on this machine, while the block runs; no process of it stays behind.
+
+    Without Redis, its queues go over SQS, as in a deployment that has none.
 
     Raises `LocalRunError`.
     """
@@ -65,17 +69,21 @@ def local_run(workspace: Workspace, step: Step) -> Iterator[LocalRun]:
         inbox_url = stack.enter_context(serving(Inbox()))
         with step("Starting the AWS emulator"):
             emulator = stack.enter_context(running_emulator(workspace))
-        redis_url = None
-        if any(queue.transport == "redis" for queue in TOPOLOGY.queues):
+        redis = None
+        if with_redis and any(queue.transport == "redis" for queue in TOPOLOGY.queues):
             with step("Starting Redis"):
-                redis_url = stack.enter_context(running_redis(workspace))
+                redis = stack.enter_context(running_redis(workspace))
         outputs = deploy(
-            workspace, aws_endpoint_url=emulator.url, inbox_url=inbox_url, redis_url=redis_url, step=step
+            workspace,
+            aws_endpoint_url=emulator.url,
+            inbox_url=inbox_url,
+            redis_url=redis.url if redis else None,
+            step=step,
         )
-        yield LocalRun(workspace, emulator, outputs)
+        yield LocalRun(workspace, emulator, outputs, redis)
 
 
-def dev(workspace: Workspace, screen: Screen, *, samples: bool, with_parent: bool) -> None:
+def dev(workspace: Workspace, screen: Screen, *, samples: bool, with_redis: bool, with_parent: bool) -> None:
     """Run the pipeline and tell what happens in it until somebody stops it.
 
     With `with_parent`, the end of whoever started this process stops it too.  Raises `LocalRunError`.
@@ -83,7 +91,7 @@ def dev(workspace: Workspace, screen: Screen, *, samples: bool, with_parent: boo
     if with_parent:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
-        with _stopped_by_signals(), local_run(workspace, screen.step) as run:
+        with _stopped_by_signals(), local_run(workspace, screen.step, with_redis=with_redis) as run:
             screen.summary(run.outputs)
             if samples:
                 threading.Thread(target=_send_samples, args=(run.outputs, screen), daemon=True).start()
@@ -96,6 +104,8 @@ def _tell(run: LocalRun, screen: Screen) -> Never:
     timeline = Timeline()
     feeds = (FunctionLogs(clients_of(run.emulator.url)), EmulatorLog(run.workspace.emulator_log))
     while True:
+        if run.redis is not None:
+            run.redis.look()
         try:
             events = [event for feed in feeds for event in feed.poll()]
         except BotoCoreError as error:

@@ -36,7 +36,14 @@ def test_a_queue_does_what_its_model_says(kind, newest_server):
     run_machine(kind, server=newest_server)
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def pytest_generate_tests(metafunc):
+    """Plant the bugs that show at once, or all that there are."""
+    if "bug" in metafunc.fixturenames:
+        everything = metafunc.config.getoption("--all-bugs", default=False)
+        bugs = [bug for bug in BUGS if everything or not bug.shows_late]
+        metafunc.parametrize("bug", bugs, ids=lambda bug: bug.name)
+
+
 def test_the_machine_notices(bug, newest_server, monkeypatch):
     bug.plant(monkeypatch)
     kind = OrderedQueueMachine if bug.fifo else QueueMachine

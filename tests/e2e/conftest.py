@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,16 @@ DIRECTORY = HOME / "e2e"
 HEADWORKS = Path(sys.executable).with_name("headworks")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--without-redis", action="store_true", help="let its queues go over SQS")
+
+
 @contextmanager
-def started() -> Iterator[str]:
+def started(*options: str) -> Iterator[str]:
     """The command, from its first delivery until Ctrl-C; after that nothing of it may be there."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     screen = DIRECTORY / "screen.txt"
-    command = [HEADWORKS, "dev", "--directory", DIRECTORY, "--with-parent"]
+    command = [HEADWORKS, "dev", "--directory", DIRECTORY, "--with-parent", *options]
     with screen.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
@@ -67,12 +72,18 @@ def processes_of(directory: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def run_directory(tmp_path_factory) -> Iterator[Path]:
+def without_redis(request) -> bool:
+    """Whether the run has no Redis."""
+    return bool(request.config.getoption("--without-redis", default=False))
+
+
+@pytest.fixture(scope="session")
+def run_directory(without_redis, tmp_path_factory) -> Iterator[Path]:
     """The directory of the run that is up."""
     directory = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         directory = directory.parent
-    with shared(directory, started) as found:
+    with shared(directory, partial(started, *(["--no-redis"] if without_redis else []))) as found:
         yield Path(found)
 
 

@@ -1,10 +1,11 @@
-"""An event's way to the analysts: accepted over HTTP, a line of an object soon after."""
+"""An event's way to the analysts: accepted over HTTP, a line of an object soon after; over Redis, and over SQS without."""
 
 from uuid import uuid4
 
 import pytest
 
 from infra.local.aws import clients_of
+from infra.names import SERVICE
 from pipeline import buckets, queues
 from tests.e2e.pipeline import eventually
 from tests.support.pages import pages_of
@@ -29,6 +30,14 @@ def lines_of(pipeline):
         return {key: lines for key, lines in pages.items() if lines}
 
     return look
+
+
+def test_the_queue_travels_over_redis_or_without_it_over_sqs(pipeline, without_redis):
+    cloudformation = clients_of(pipeline.outputs.aws_endpoint_url)("cloudformation")
+    [stack] = cloudformation.describe_stacks(StackName=SERVICE)["Stacks"]
+    drains = [each["OutputKey"] for each in stack["Outputs"] if each["OutputKey"].startswith("Drain")]
+
+    assert (drains == []) == without_redis
 
 
 def test_what_is_accepted_is_a_line_of_an_object_soon_after_the_batch_window(pipeline, lines_of):

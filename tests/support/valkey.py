@@ -83,6 +83,14 @@ WITH_TLS = ("redis-7",)
 SERVERS = {"valkey-9": valkey_9, "valkey-8": valkey_8, "redis-7": redis_7}
 
 
+def is_there(kind: str) -> bool:
+    """Whether such a server is installed here."""
+    try:
+        return bool(SERVERS[kind]())
+    except NotThere:
+        return False
+
+
 @contextmanager
 def running(
     kind: str, directory: Path, *options: str, clustered: bool = False, port: int | None = None

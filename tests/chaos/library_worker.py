@@ -1,6 +1,6 @@
 """The library's own worker in a process that is there to be killed.
 
-    python -m tests.chaos.library_worker PORT QUEUE WITNESS [--prefetch NUMBER] [--dies-at MESSAGE]
+    python -m tests.chaos.library_worker PORT QUEUE WITNESS [--consumer NAME] [--prefetch NUMBER] [--dies-at MESSAGE]
 
 Its handler writes lines as `tests.chaos.redis_worker` does: `run`, then `effect` or `fails`, the
 message's id, the attempt, and the process.  `told` stands where Redis has said that it knows how
@@ -58,7 +58,7 @@ def main(asked: argparse.Namespace) -> None:
     queue = Queue(
         name=asked.queue,
         payload=Any,
-        consumers=(CONSUMER,),
+        consumers=(asked.consumer,),
         fifo=fifo,
         retry=RetryPolicy(delays=(timedelta(seconds=1),) * 15, jitter=0),
         max_crashes=WITHOUT_END,
@@ -91,6 +91,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("port", type=int)
     parser.add_argument("queue")
     parser.add_argument("witness")
+    parser.add_argument("--consumer", default=CONSUMER)
     parser.add_argument("--prefetch", type=int)
     parser.add_argument("--dies-at")
     return parser.parse_args()

@@ -22,6 +22,7 @@ from tests.chaos.test_redis_kills import (
     LITTLE,
     MUCH,
     WORKERS,
+    Size,
     await_lines,
     in_order,
     is_drained,
@@ -33,6 +34,7 @@ from tests.support.valkey import running
 
 QUEUE = Keys("orders")
 INNOCENTS = 250
+FEW = Size(200, 10, 3, 0)
 
 
 @pytest.fixture
@@ -62,9 +64,9 @@ def working(server, witness):
             each.wait()
 
 
-def send(connection, size):
+def send(connection, size, consumers=(CONSUMER,)):
     """Send some for each kill; how many were accepted so far."""
-    acceptance = Acceptance(QUEUE, [CONSUMER], window=timedelta(hours=1), fifo=True)
+    acceptance = Acceptance(QUEUE, consumers, window=timedelta(hours=1), fifo=True)
     some = size.messages // size.kills + 1
     for first in range(0, size.messages, some):
         offers = [
@@ -75,8 +77,8 @@ def send(connection, size):
         yield first + len(offers)
 
 
-def figures_when_drained(connection):
-    upkeep = Upkeep(QUEUE, CONSUMER)
+def figures_when_drained(connection, consumer=CONSUMER):
+    upkeep = Upkeep(QUEUE, consumer)
     until(lambda: is_drained(connection.run(upkeep.figures())), what="all are done", seconds=90)
     return connection.run(upkeep.figures())
 
@@ -156,6 +158,43 @@ def test_innocents_that_were_prefetched_beside_a_killer_are_counted_as_no_crash(
     assert {attempt for _, attempt in later} == {"1"}
     assert not repeated_needlessly(witness, {killer.pid})
     assert figures.dead == 0
+
+
+def test_kills_of_one_consumer_are_nothing_to_the_others(server, tmp_path, rounds):
+    size = MUCH if rounds > 1 else FEW
+    consumers = [CONSUMER, "count_orders", "mail_orders"]
+    witnesses = {each: tmp_path / each for each in consumers}
+    workers = {each: start(server, witnesses[each], "--consumer", each) for each in consumers}
+    killed = set()
+    with Connection(server.address) as connection:
+        try:
+            for _ in send(connection, size, consumers):
+                before = witnesses[CONSUMER].stat().st_size if killed else 0
+                await_lines(witnesses[CONSUMER], more_bytes=100, since=before)
+                workers[CONSUMER].kill()
+                workers[CONSUMER].wait()
+                killed.add(workers[CONSUMER].pid)
+                workers[CONSUMER] = start(server, witnesses[CONSUMER])
+            figures = {each: figures_when_drained(connection, each) for each in consumers}
+        finally:
+            for each in workers.values():
+                each.kill()
+                each.wait()
+
+    for each, witness in witnesses.items():
+        effects, _ = read(witness)
+        assert set(effects) == {f"m{n:06}" for n in range(size.messages)}, "lost"
+        assert not repeated_needlessly(witness, killed)
+        assert in_order(witness, size)
+        failures = sum(what == "fails" for what, *_ in lines(witness))
+        assert figures[each].dead == 0
+        assert figures[each].retried <= failures
+        if each != CONSUMER:
+            assert (figures[each].done, figures[each].retried, figures[each].late) == (
+                size.messages,
+                failures,
+                0,
+            )
 
 
 def test_workers_that_are_told_to_stop_lose_nothing_and_repeat_nothing(server, tmp_path, size, report):

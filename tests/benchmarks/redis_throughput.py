@@ -25,7 +25,7 @@ import msgspec
 
 from headworks.brokers.redis.acceptance import Acceptance, Offer
 from headworks.brokers.redis.async_connection import AsyncConnection
-from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.connection import ANSWER_SECONDS, Connection
 from headworks.brokers.redis.delivered import Finished
 from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.keys import Keys
@@ -88,11 +88,10 @@ def raw_xadd(stage: Stage) -> float:
     chunks = [b"".join(calls[at : at + BATCH]) for at in range(0, len(calls), BATCH)]
     with Connection(stage.server.address) as connection:
         connection.run(_ask("PING"))
-        ((line, reader),) = connection._lines.values()
+        [line] = connection._lines.values()
         started = time.perf_counter()
         for chunk, size in zip(chunks, [BATCH] * len(chunks), strict=True):
-            line.sendall(chunk)
-            connection._read(line, reader, size)
+            line.ask(chunk, size, within=ANSWER_SECONDS)
         return stage.messages / (time.perf_counter() - started)
 
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.connection import ANSWER_SECONDS, Connection
 from headworks.brokers.redis.operation import command, packed
 from tests.support.valkey import PASSWORD, REDIS_SERVER, USER
 
@@ -59,11 +59,10 @@ def _by_client(server: Server, messages: int) -> float:
     entry = packed(("XADD", "{raw}", "*", "i", ID, "m", "x" * BODY_BYTES))
     with Connection(server.address) as connection:
         connection.run(_ping())
-        ((line, reader),) = connection._lines.values()
+        [line] = connection._lines.values()
         began = time.perf_counter()
         for _ in range(messages // PIPELINE):
-            line.sendall(entry * PIPELINE)
-            connection._read(line, reader, PIPELINE)
+            line.ask(entry * PIPELINE, PIPELINE, within=ANSWER_SECONDS)
         return messages // PIPELINE * PIPELINE / (time.perf_counter() - began)
 
 

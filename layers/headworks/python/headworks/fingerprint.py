@@ -14,6 +14,9 @@ from json.encoder import encode_basestring_ascii
 
 BITS = 74
 _LOW_BITS = 62
+_LOW = (1 << _LOW_BITS) - 1
+# The version, 7, and the variant, 2.
+_FRAME = 7 << 76 | 2 << _LOW_BITS
 # RFC 9562: 48 bits of time, the version, 12 free bits, the variant, 62 free bits.
 _MESSAGE_ID = re.compile(r"msg_([0-9a-f]{12})7([0-9a-f]{3})([89ab][0-9a-f]{15})")
 
@@ -30,8 +33,8 @@ def new_message_id(now: datetime, bits: int | None = None) -> str:
     """An id that sorts by time: a UUID of version 7 (RFC 9562) behind `msg_`, made of these bits or of random ones."""
     milliseconds = int(now.timestamp() * 1000)
     free = int.from_bytes(os.urandom(10), "big") >> (80 - BITS) if bits is None else bits
-    high, low = free >> _LOW_BITS, free & ((1 << _LOW_BITS) - 1)
-    return f"msg_{(milliseconds << 80) | (7 << 76) | (high << 64) | (2 << 62) | low:032x}"
+    identity = milliseconds << 80 | _FRAME | free >> _LOW_BITS << 64 | free & _LOW
+    return "msg_" + identity.to_bytes(16).hex()
 
 
 def bits_of(message_id: str) -> int | None:
@@ -39,7 +42,7 @@ def bits_of(message_id: str) -> int | None:
     found = _MESSAGE_ID.fullmatch(message_id)
     if found is None:
         return None
-    return int(found[2], 16) << _LOW_BITS | int(found[3], 16) & ((1 << _LOW_BITS) - 1)
+    return int(found[2], 16) << _LOW_BITS | int(found[3], 16) & _LOW
 
 
 def made_at(message_id: str) -> datetime | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+import struct
 import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,7 +51,7 @@ class Connection:
         self._patience = patience
         self._pause = pause
         self._route = Route(address.node)
-        self._lines: dict[Node, tuple[socket.socket, hiredis.Reader]] = {}
+        self._lines: dict[Node, _Line] = {}
         self._turn = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -108,43 +110,74 @@ class Connection:
                 lost = Lost(f"{step.node[0]}:{step.node[1]}: {str(error) or type(error).__name__}")
 
     def _exchange(self, step: Send) -> Any:
-        line, reader = self._lines.get(step.node) or self._connect(step.node)
-        line.settimeout(self._answers_within + step.blocks)
-        line.sendall(step.data)
-        return self._read(line, reader, step.answers)
+        line = self._lines.get(step.node) or self._connect(step.node)
+        return line.ask(step.data, step.answers, within=self._answers_within + step.blocks)
 
-    def _read(self, line: socket.socket, reader: hiredis.Reader, answers: int) -> Any:
-        answer: Any = None
-        for _ in range(answers):
-            while (answer := reader.gets()) is False:
-                data = line.recv(RECEIVE_BYTES)
-                if not data:
-                    raise ConnectionResetError("the server hung up")
-                reader.feed(data)
-        return answer
-
-    def _connect(self, node: Node) -> tuple[socket.socket, hiredis.Reader]:
+    def _connect(self, node: Node) -> _Line:
         greeting = self._address.greeting()
-        line = socket.create_connection(node, timeout=self._answers_within)
+        raw = socket.create_connection(node, timeout=self._answers_within)
         try:
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if self._address.tls is not None:
-                line = self._address.tls.wrap_socket(line, server_hostname=node[0])
-            reader = hiredis.Reader(replyError=hiredis.ReplyError)
+                raw = self._address.tls.wrap_socket(raw, server_hostname=node[0])
+            line = _Line(raw)
             if greeting is not None:
-                line.sendall(greeting)
-                answer = self._read(line, reader, 1)
+                answer = line.ask(greeting, 1, within=self._answers_within)
                 if isinstance(answer, hiredis.ReplyError):
                     raise ConnectionRefusedError(str(answer))
         except (OSError, hiredis.ProtocolError):
-            line.close()
+            raw.close()
             raise
-        self._lines[node] = (line, reader)
-        return self._lines[node]
+        self._lines[node] = line
+        return line
 
     def _hang_up(self, node: Node) -> None:
-        line, _ = self._lines.pop(node, (None, None))
+        line = self._lines.pop(node, None)
         if line is not None:
-            with contextlib.suppress(OSError):
-                line.close()
+            line.hang_up()
+
+
+class _Line:
+    """One connection.
+
+    The kernel keeps the time of its reads and writes: a socket with a timeout of Python's own
+    asks it before each whether it may, which is half of a small call's system calls.
+    """
+
+    def __init__(self, line: socket.socket) -> None:
+        line.settimeout(None)
+        self._line = line
+        self._reader = hiredis.Reader(replyError=hiredis.ReplyError)
+        self._within = 0.0
+
+    def ask(self, data: bytes, answers: int, *, within: float) -> Any:
+        """Send, and read the last of so many answers.  Raises `OSError`, also where none comes in time."""
+        if within != self._within:
+            self._keep_time(within)
+        try:
+            self._line.sendall(data)
+            return self._read(answers)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise TimeoutError(f"no answer within {within:g} s") from error
+
+    def hang_up(self) -> None:
+        """End it."""
+        with contextlib.suppress(OSError):
+            self._line.close()
+
+    def _read(self, answers: int) -> Any:
+        answer: Any = None
+        for _ in range(answers):
+            while (answer := self._reader.gets()) is False:
+                data = self._line.recv(RECEIVE_BYTES)
+                if not data:
+                    raise ConnectionResetError("the server hung up")
+                self._reader.feed(data)
+        return answer
+
+    def _keep_time(self, within: float) -> None:
+        interval = struct.pack("ll", int(within), int(within % 1 * 1_000_000))
+        self._line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
+        self._line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
+        self._within = within

@@ -25,7 +25,7 @@ MOST_BYTES_A_CALL = 1024 * 1024
 # For a message without a key of its own: long enough for its sender to repeat a call whose answer was lost.
 WINDOW_OF_UNKEYED = timedelta(minutes=5)
 # EVALSHA, the script's name, the number of keys; and the script's own first arguments.
-_HEAD = 3 + 3
+_HEAD = 3 + 6
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -104,7 +104,7 @@ class Acceptance:
 
     def _calls(self, offers: Sequence[Offer]) -> Iterator[Sequence[Offer]]:
         """As many at once as a call's arguments and bytes allow."""
-        each = 4 + 1 + len(self._of) if self._fifo else 4
+        each = 3 + 1 + len(self._of) if self._fifo else 3
         most = (MOST_ARGUMENTS - _HEAD - len(self._first_keys)) // each
         first = size = 0
         for index, offer in enumerate(offers):
@@ -122,10 +122,10 @@ class Acceptance:
             _milliseconds(each) + wait for each in (self._window, min(self._window, WINDOW_OF_UNKEYED))
         )
         keys = list(self._first_keys)
-        arguments: list[Argument] = [len(self._of), wait, int(self._fifo)]
+        arguments: list[Argument] = [len(self._of), wait, int(self._fifo), keyed, unkeyed, prefix]
         for offer in offers:
             keys.append(prefix + offer.key)
-            arguments += (offer.id, offer.body, unkeyed if offer.key == offer.id else keyed)
+            arguments += (offer.id, offer.body)
             if self._fifo:
                 ordering_key = offer.ordering_key or ""
                 keys += [of.parked(ordering_key) for of in self._of]

@@ -1,10 +1,12 @@
 -- Accepts messages: each key once, at every consumer.
 -- KEYS: the queue's counts; per consumer stream, due, held, busy, counts; per message its key and, on FIFO,
 --       its parked list at each consumer.
--- ARGV: consumers, delay, FIFO (1 or 0); per message id, body, window and, on FIFO, ordering key.
+-- ARGV: consumers, delay, FIFO (1 or 0), the window, that of a message whose key is its id, what stands before
+--       the key in its name; per message id, body and, on FIFO, ordering key.
 local consumers, delay, fifo = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
 local due_at = now() + delay
-local key_at, argument_at = 2 + 5 * consumers, 4
+local window, unkeyed_window, prefix = ARGV[4], ARGV[5], ARGV[6]
+local key_at, argument_at = 2 + 5 * consumers, 7
 local duplicates, sent, parked = {}, 0, {}
 
 local function place(consumer, message_id, ordering_key, fields, parked_list)
@@ -21,9 +23,10 @@ end
 
 local index = 0
 while argument_at <= #ARGV do
-  local id, body, window = ARGV[argument_at], ARGV[argument_at + 1], ARGV[argument_at + 2]
-  local ordering_key = fifo and ARGV[argument_at + 3] or ''
-  local first = redis.call('SET', KEYS[key_at], id, 'NX', 'GET', 'PX', window)
+  local id, body, key = ARGV[argument_at], ARGV[argument_at + 1], KEYS[key_at]
+  local ordering_key = fifo and ARGV[argument_at + 2] or ''
+  local lasts = key == prefix .. id and unkeyed_window or window
+  local first = redis.call('SET', key, id, 'NX', 'GET', 'PX', lasts)
   if first then
     -- Its own id: this very message, sent again since the answer was lost.
     if first ~= id then
@@ -39,7 +42,7 @@ while argument_at <= #ARGV do
   end
   index = index + 1
   key_at = key_at + (fifo and 1 + consumers or 1)
-  argument_at = argument_at + (fifo and 4 or 3)
+  argument_at = argument_at + (fifo and 3 or 2)
 end
 for consumer, count in pairs(parked) do redis.call('HINCRBY', KEYS[6 + 5 * (consumer - 1)], 'parked', count) end
 if sent > 0 then redis.call('HINCRBY', KEYS[1], 'sent', sent) end

@@ -99,7 +99,7 @@ class RedisBatches:
     def _work(self) -> None:
         """Take batches until it is stopped, or paused."""
         order, parts = self._order, self._parts
-        stream = Stream(parts=parts, is_paused=order.is_paused)
+        stream = Stream(parts=parts, is_paused=self._is_paused)
         drain = Drain(
             order.queue,
             order.consumer,
@@ -122,6 +122,11 @@ class RedisBatches:
             self._drain, self._last_fetch = None, self._seen(drain)
             shop.pool.shutdown(wait=False)
             shop.clerks.shutdown(wait=False)
+
+    def _is_paused(self) -> bool:
+        """Asked between two batches, also where none comes: the time to tell what was counted."""
+        self._tally.publish()
+        return self._order.is_paused()
 
     def _workshop(self, drain: Drain) -> Workshop:
         order, parts = self._order, self._parts

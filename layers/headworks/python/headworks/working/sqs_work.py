@@ -123,6 +123,7 @@ class SqsWork:
             while not self._is_over():
                 self._go_on()
                 self._see_to_next()
+                self._tally.publish()
             self._give_back(self._shelf.clear())
         finally:
             self._is_running = False
@@ -229,7 +230,6 @@ class SqsWork:
         if result.completions_lost:
             outcomes["CompletionLost"] = result.completions_lost
         self._tally.add(outcomes, result.durations_ms)
-        self._tally.publish()
 
     def _ask_for_more(self) -> None:
         if self._polling.is_under_way:

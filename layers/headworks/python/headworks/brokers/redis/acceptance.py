@@ -68,7 +68,8 @@ class Acceptance:
     ) -> None:
         self._keys = keys
         self._of = [keys.of(consumer) for consumer in consumers]
-        self._window = window
+        # In milliseconds: of messages with a key of their own, and of others.
+        self._windows = (_milliseconds(window), _milliseconds(min(window, WINDOW_OF_UNKEYED)))
         self._fifo = fifo
         self._mark = mark
         self._script = (scripts or standard_scripts())["enqueue"]
@@ -117,12 +118,10 @@ class Acceptance:
 
     def _call(self, offers: Sequence[Offer], delay: timedelta) -> Call:
         prefix = self._keys.accepted_prefix
-        wait = _milliseconds(delay)
-        keyed, unkeyed = (
-            _milliseconds(each) + wait for each in (self._window, min(self._window, WINDOW_OF_UNKEYED))
-        )
+        wait = _milliseconds(delay) if delay else 0
+        windows = [each + wait for each in self._windows]
         keys = list(self._first_keys)
-        arguments: list[Argument] = [len(self._of), wait, int(self._fifo), keyed, unkeyed, prefix]
+        arguments: list[Argument] = [len(self._of), wait, int(self._fifo), *windows, prefix]
         for offer in offers:
             keys.append(prefix + offer.key)
             arguments += (offer.id, offer.body)

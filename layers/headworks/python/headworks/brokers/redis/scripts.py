@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ NAMES = (
 )
 # A server that is full takes no more messages, and can still be drained.
 _REFUSED_WHEN_FULL = frozenset({"enqueue", "put_back", "revive"})
+_DEFINED = re.compile(r"^local function (\w+)", re.MULTILINE)
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -59,9 +61,20 @@ def standard_scripts() -> Scripts:
 
 def _script(name: str, rewrite: Callable[[str, str], str] | None) -> Script:
     folder = resources.files(__package__) / "lua"
-    body = "\n".join((folder / f"{part}.lua").read_text() for part in ("common", name))
+    own = (folder / f"{name}.lua").read_text()
+    body = "\n\n".join([*_used((folder / "common.lua").read_text(), own), own])
     if rewrite is not None:
         body = rewrite(name, body)
     flags = "" if name in _REFUSED_WHEN_FULL else " flags=allow-oom"
     source = f"#!lua{flags}\n{body}"
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def _used(common: str, own: str) -> list[str]:
+    """Those functions of `common` that a script calls, itself or through them: each call of it defines them anew."""
+    used: list[str] = []
+    for function in reversed(common.split("\n\n")):
+        defined = _DEFINED.search(function)
+        if defined and any(re.search(rf"\b{defined[1]}\(", text) for text in (own, *used)):
+            used.insert(0, function)
+    return used

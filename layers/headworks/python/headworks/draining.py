@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from headworks.brokers.redis.broker import RedisBroker, delivery_of
-from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.connection import PROMPT_ANSWER_SECONDS, Connection
 from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.entry_ledger import EntryLedger
 from headworks.brokers.redis.keys import Keys
@@ -72,7 +72,7 @@ class Drain:
         parts = stream.parts
         self._keys = Keys(queue.name, parts.namespace)
         self.entries = EntryLedger(clock, lasting=parts.lasting)
-        self._connection = Connection(parts.address)
+        self._connection = Connection(parts.address, answers_within=PROMPT_ANSWER_SECONDS)
         self._heart_line = Connection(parts.address)
         self._deliveries = Deliveries(
             self._keys.of(consumer),

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from headworks.brokers.redis.async_connection import AsyncConnection
-from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.connection import PROMPT_ANSWER_SECONDS, Connection
 from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.entry_ledger import EntryLedger
 from headworks.brokers.redis.keys import Keys
@@ -96,7 +96,10 @@ class RedisWork:
         order, parts = self._order, self._parts
         tally = Tally(parts.counts)
         self._loop = asyncio.get_running_loop()
-        async with AsyncConnection(parts.address) as fetching, AsyncConnection(parts.address) as settling:
+        async with (
+            AsyncConnection(parts.address, answers_within=PROMPT_ANSWER_SECONDS) as fetching,
+            AsyncConnection(parts.address) as settling,
+        ):
             line = RedisLine(
                 self._deliveries,
                 self._stock,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ANSWER_SECONDS = 3.0
+# For consumers, whose reads block for a second on purpose: a silent connection is given up within two.
+PROMPT_ANSWER_SECONDS = 0.9
 RECEIVE_BYTES = 1 << 18
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 # What `make test` does; `make chaos` asks for more.
-FEW_ROUNDS, FEW_SEEDS = 1, 50
+FEW_ROUNDS, FEW_SEEDS = 1, 20
 
 
 def pytest_addoption(parser):

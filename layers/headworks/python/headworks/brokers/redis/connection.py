@@ -144,11 +144,11 @@ class _Line:
     """One connection.
 
     The kernel keeps the time of its reads and writes: a socket with a timeout of Python's own
-    asks it before each whether it may, which is half of a small call's system calls.
+    asks it before each whether it may, which is half of a small call's system calls.  Not so over
+    TLS: there Python takes a read that the kernel has given up for one to try again, for ever.
     """
 
     def __init__(self, line: socket.socket) -> None:
-        line.settimeout(None)
         self._line = line
         self._reader = hiredis.Reader(replyError=hiredis.ReplyError)
         self._within = 0.0
@@ -160,7 +160,7 @@ class _Line:
         try:
             self._line.sendall(data)
             return self._read(answers)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+        except BlockingIOError as error:
             raise TimeoutError(f"no answer within {within:g} s") from error
 
     def hang_up(self) -> None:
@@ -179,7 +179,11 @@ class _Line:
         return answer
 
     def _keep_time(self, within: float) -> None:
-        interval = struct.pack("ll", int(within), int(within % 1 * 1_000_000))
-        self._line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
-        self._line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
+        if isinstance(self._line, ssl.SSLSocket):
+            self._line.settimeout(within)
+        else:
+            self._line.settimeout(None)
+            interval = struct.pack("ll", int(within), int(within % 1 * 1_000_000))
+            self._line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
+            self._line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
         self._within = within

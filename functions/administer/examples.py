@@ -17,6 +17,8 @@ _CONSUMER = {
     "processing": 4,
     "retrying": 3,
     "delayed": 0,
+    "due": None,
+    "parked": None,
     "waiting": 1,
     "dead": 1204,
     "unburied": 0,

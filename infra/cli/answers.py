@@ -40,6 +40,8 @@ class ConsumerStats(Answer, frozen=True, kw_only=True):
     processing: int | None = None
     retrying: int | None = None
     delayed: int | None = None
+    due: int | None = None
+    parked: int | None = None
     waiting: int | None = None
     dead: int | None = None
     unburied: int | None = None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from infra.cli.answers import ConsumerStats, Pause, QueueStats, SourceStats
 
 NARROWEST_TABLE = 112
+# Redis doesn't tell these apart: both are among what is `due`.
+_TOLD_AS_DUE = frozenset({"retrying", "delayed"})
 _COUNTS = ("pending", "processing", "retrying", "delayed", "waiting", "dead", "unburied")
 # What somebody should look at, where it isn't 0.
 _LOUD = {"dead": "red", "unburied": "bold red"}
@@ -84,6 +86,8 @@ def _name(name: str, stats: ConsumerStats) -> Text:
 
 def _count(stats: ConsumerStats, name: str) -> Text:
     number: int | None = getattr(stats, name)
+    if number is None and stats.due is not None and name in _TOLD_AS_DUE:
+        return Text("-", style="dim")
     if number is None:
         return Text("?", style="red")
     more = "+" if number >= MOST_COUNTED and not stats.counts_are_exact else ""
@@ -94,6 +98,14 @@ def _words(rows: Sequence[tuple[str, ConsumerStats]]) -> Iterator[Text]:
     for name, stats in rows:
         if stats.paused:
             yield _paused(name, stats.paused)
+        if stats.due:
+            yield plain(
+                f"{name}: {count_of(stats.due, 'message')} on Redis until due, for a retry or after a delay"
+            )
+        if stats.parked:
+            yield plain(
+                f"{name}: {count_of(stats.parked, 'message')} parked behind another of the same ordering key"
+            )
         for warning in stats.warnings:
             yield plain(f"{name}: {warning}", style="yellow")
         for trouble in stats.trouble:

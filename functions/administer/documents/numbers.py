@@ -39,13 +39,15 @@ class Rates(Document):
 
 
 class ConsumerStats(Document):
-    """One consumer's numbers; `null` is what couldn't be asked."""
+    """One consumer's numbers; `null` is what couldn't be asked, or isn't told apart there."""
 
     consumer: str
     pending: int | None
     processing: int | None
     retrying: int | None
     delayed: int | None
+    due: int | None
+    parked: int | None
     waiting: int | None
     dead: int | None
     unburied: int | None
@@ -66,6 +68,8 @@ class ConsumerStats(Document):
             processing=stats.processing,
             retrying=stats.retrying,
             delayed=stats.delayed,
+            due=stats.due,
+            parked=stats.parked,
             waiting=stats.waiting,
             dead=stats.dead,
             unburied=stats.unburied,

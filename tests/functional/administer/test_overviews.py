@@ -19,6 +19,8 @@ def test_every_queue_and_every_source_is_told_with_the_numbers_of_its_consumers(
             "processing": None,
             "retrying": None,
             "delayed": None,
+            "due": None,
+            "parked": None,
             "waiting": None,
             "dead": 2,
             "unburied": None,

@@ -53,6 +53,20 @@ def test_what_is_paused_and_what_is_wrong_is_said(stand, columns):
     assert "12 events kept back" in told
 
 
+@pytest.mark.parametrize("columns", [60, 160])
+def test_of_a_queue_on_redis_it_is_said_what_is_due_later_and_parked(stand, columns):
+    on_redis = {"pending": 4, "retrying": None, "delayed": None, "due": 7, "parked": 1}
+    stand.api.stats["orders", "fulfil_order"] = on_redis
+
+    told = stand.run("stats", columns=columns)
+
+    said = " ".join(told.output.split())
+    assert told.exit_code == 0
+    assert "?" not in said
+    assert "orders/fulfil_order: 7 messages on Redis until due, for a retry or after a delay" in said
+    assert "orders/fulfil_order: 1 message parked behind another of the same ordering key" in said
+
+
 def test_what_could_not_be_asked_is_told_and_is_exit_code_3(stand):
     stand.api.stats["orders", "fulfil_order"] = {"pending": None, "trouble": ["SQS doesn't answer"]}
 

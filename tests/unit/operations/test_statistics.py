@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from headworks.brokers.redis.upkeep import Figures, Paused
 from headworks.errors import Unavailable
 from headworks.ledger.ledger import Entry, Failure, Letter
 from headworks.operations.control import Rates
@@ -20,6 +22,22 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 LETTER = Letter(body="{}", sent_at=NEW_YEAR)
 FAILURE = Failure(attempt=1, at=NEW_YEAR, error_type="ValueError", error="no")
+NOTHING = Figures(
+    ready=0,
+    pending=0,
+    due=0,
+    parked=0,
+    dead=0,
+    ordering_keys=0,
+    consumers=0,
+    oldest=None,
+    next_due=None,
+    paused=None,
+    done=0,
+    retried=0,
+    deferred=0,
+    late=0,
+)
 
 
 class FakeMetrics:
@@ -35,8 +53,25 @@ class FakeMetrics:
         return {address: self.told.get(address, Told()) for address in places}
 
 
+class FakeRedis:
+    """Queues on Redis by their consumers' figures; `down` makes it answer nothing."""
+
+    def __init__(self):
+        self.told = {}
+        self.down = False
+
+    def has(self, address):
+        return address in self.told
+
+    def figures(self, addresses):
+        if self.down:
+            raise Unavailable("Redis", "down")
+        return {address: self.told[address] for address in addresses if address in self.told}
+
+
 class Stand:
     def __init__(self):
+        self.redis = FakeRedis()
         self.controlled = Controlled()
         self.metrics = FakeMetrics()
         sources = Sources(
@@ -47,6 +82,7 @@ class Stand:
             catalogue=self.controlled.catalogue,
             kept_back=self.controlled.kept_back,
             metrics=self.metrics,
+            on_redis=self.redis,
         )
         self.statistics = DeployedStatistics(
             TOPOLOGY, sources, clock=self.controlled.clock, log=self.controlled.log
@@ -236,3 +272,57 @@ def test_a_source_whose_events_cannot_be_counted_is_shown_all_the_same(stand):
     [source] = stand.statistics.of_sources()
 
     assert (source.paused.by, source.held) == ("ada", None)
+
+
+def test_a_consumer_on_redis_has_its_numbers_from_there(stand):
+    now = stand.controlled.clock.now()
+    stand.redis.told[FULFIL] = replace(
+        NOTHING, ready=4, pending=3, due=2, parked=1, oldest=now - 5 * MINUTE, dead=9
+    )
+    stand.metrics.told[FULFIL] = Told(oldest_age=timedelta(0))
+
+    stats = stand.of()
+
+    assert (stats.pending, stats.processing, stats.due, stats.parked) == (4, 3, 2, 1)
+    assert (stats.retrying, stats.delayed, stats.oldest_age) == (None, None, 5 * MINUTE)
+    assert (stats.waiting, stats.dead, stats.trouble) == (0, 0, ())
+
+
+def test_a_clock_of_redis_that_is_ahead_makes_no_message_younger_than_new(stand):
+    stand.redis.told[FULFIL] = replace(NOTHING, ready=1, oldest=stand.controlled.clock.now() + MINUTE)
+
+    assert stand.of().oldest_age == timedelta(0)
+
+
+def test_a_redis_that_does_not_answer_spoils_nobody_elses_numbers(stand):
+    stand.redis.told[FULFIL] = NOTHING
+    stand.redis.down = True
+    stand.controlled.send("k", address=STORE)
+
+    stats = stand.of()
+
+    assert (stats.pending, stats.processing, stats.due, stats.parked) == (None,) * 4
+    assert stats.trouble == ("What is on Redis can't be asked now.",)
+    assert (stats.dead, stats.waiting) == (0, 0)
+    assert (stand.of(STORE).pending, stand.of(STORE).trouble) == (1, ())
+
+
+def test_what_lies_on_sqs_from_before_a_queue_travelled_over_redis_is_warned_of(stand):
+    stand.redis.told[FULFIL] = NOTHING
+    stand.controlled.send("k")
+
+    stats = stand.of()
+
+    assert stats.pending == 0
+    assert stats.warnings == (
+        "On SQS lie 1 more, as from before it travelled over Redis; its numbers are those on Redis.",
+    )
+
+
+def test_who_was_paused_on_redis_alone_shows_as_paused(stand):
+    since = stand.controlled.clock.now()
+    stand.redis.told[FULFIL] = replace(NOTHING, paused=Paused(since=since, by="", reason="a deployment"))
+
+    paused = stand.of().paused
+
+    assert (paused.since, paused.by, paused.reason) == (since, "Redis", "a deployment")

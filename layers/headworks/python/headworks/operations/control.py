@@ -119,13 +119,18 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerStats:
-    """One consumer's numbers, as docs/admin_api.md says what they mean; none is what couldn't be asked."""
+    """One consumer's numbers, as docs/admin_api.md says what they mean.
+
+    None is what couldn't be asked, or isn't told apart on what the queue travels over.
+    """
 
     consumer: str
     pending: int | None = None
     processing: int | None = None
     retrying: int | None = None
     delayed: int | None = None
+    due: int | None = None
+    parked: int | None = None
     waiting: int | None = None
     dead: int | None = None
     unburied: int | None = None

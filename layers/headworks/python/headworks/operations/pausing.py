@@ -14,6 +14,7 @@ from headworks.telemetry import Action
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from headworks.brokers.redis.upkeep import Figures
     from headworks.clock import Clock
     from headworks.operations.flags import Flag, Flags
     from headworks.operations.mappings import Mappings, MappingState
@@ -28,6 +29,8 @@ SIDE_BY_SIDE = 8
 FIRST_PART = timedelta(seconds=8)
 # On record where a mapping was disabled by other means.
 SOMEBODY = "AWS"
+# Who paused a consumer on Redis without a name.
+ON_REDIS = "Redis"
 
 
 class DeployedPauses:
@@ -133,3 +136,11 @@ def pause_of(flag: Flag | None, state: MappingState | None) -> Pause | None:
     if state is not None and not state.is_enabled:
         return Pause(since=state.changed_at, by=SOMEBODY)
     return None
+
+
+def paused_on_redis(figures: Figures | None) -> Pause | None:
+    """A pause that is on Redis alone: not the record's, but the library's own."""
+    if figures is None or figures.paused is None:
+        return None
+    paused = figures.paused
+    return Pause(since=paused.since, by=paused.by or ON_REDIS, reason=paused.reason or None)

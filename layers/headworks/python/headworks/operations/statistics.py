@@ -1,9 +1,10 @@
-"""The numbers of every consumer and source, from SQS, the ledger, Lambda and CloudWatch."""
+"""The numbers of every consumer and source, from SQS, Redis, the ledger, Lambda and CloudWatch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypedDict
 
 from headworks.ledger.catalogue import EVERYTHING, Address, Filter
 from headworks.ledger.ledger import State
@@ -12,15 +13,17 @@ from headworks.operations.control import MOST_COUNTED, ConsumerStats, SourceStat
 from headworks.operations.directory import place_of
 from headworks.operations.flags import of_consumer, of_source
 from headworks.operations.metrics import Told
-from headworks.operations.pausing import pause_of
+from headworks.operations.pausing import pause_of, paused_on_redis
 from headworks.operations.side_by_side import Hearing, SideBySide
 from headworks.stores import asking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from mypy_boto3_sqs import SQSClient
 
+    from headworks.brokers.redis.upkeep import Figures
     from headworks.clock import Clock
     from headworks.ledger.catalogue import Catalogue, Count
     from headworks.operations.directory import Directory
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from headworks.operations.kept_back import KeptBack
     from headworks.operations.mappings import Mappings, MappingState
     from headworks.operations.metrics import Metrics
+    from headworks.operations.on_redis import OnRedis
     from headworks.operations.side_by_side import Asked
     from headworks.queue import Queue
     from headworks.telemetry import Log
@@ -47,6 +51,7 @@ class Sources:
     catalogue: Catalogue
     kept_back: KeptBack
     metrics: Metrics
+    on_redis: OnRedis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,32 @@ class _Lying:
     visible: int
     in_flight: int
     delayed: int
+
+    @property
+    def all_there_are(self) -> int:
+        """Wherever it lies."""
+        return self.visible + self.in_flight + self.delayed
+
+
+class _Moving(TypedDict, total=False):
+    """What isn't dead and isn't in the ledger: what of it is told depends on what the queue travels over."""
+
+    pending: int | None
+    processing: int | None
+    retrying: int | None
+    delayed: int | None
+    due: int | None
+    parked: int | None
+    oldest_age: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common:
+    """What is asked for all consumers at once."""
+
+    flags: Asked[Mapping[str, Flag]]
+    told: Asked[Mapping[Address, Told]]
+    on_redis: Asked[Mapping[Address, Figures]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +127,16 @@ class DeployedStatistics:
     def of_queues(self, queues: Sequence[Queue]) -> dict[str, list[ConsumerStats]]:
         addresses = [Address(queue.name, consumer) for queue in queues for consumer in queue.consumers]
         names = [of_consumer(address) for address in addresses]
-        flags = self._calls.ask("The record of pauses", self._from.flags.read, names)
-        told = self._calls.ask("CloudWatch", self._told_of, addresses)
+        common = _Common(
+            flags=self._calls.ask("The record of pauses", self._from.flags.read, names),
+            told=self._calls.ask("CloudWatch", self._told_of, addresses),
+            # One after the other over one connection: where Redis doesn't answer, that is waited for once.
+            on_redis=self._calls.ask("What is on Redis", self._from.on_redis.figures, addresses),
+        )
         inquiries = {address: self._inquire(address) for address in addresses}
         return {
             queue.name: [
-                self._stats(queue, address, inquiries[address], flags, told)
+                self._stats(queue, address, inquiries[address], common)
                 for address in addresses
                 if address.queue == queue.name
             ]
@@ -140,36 +175,32 @@ class DeployedStatistics:
             dead=ask("Its dead letters", self._count, State.DEAD, address, EVERYTHING),
         )
 
-    def _stats(
-        self,
-        queue: Queue,
-        address: Address,
-        inquiry: _Inquiry,
-        flags: Asked[Mapping[str, Flag]],
-        told: Asked[Mapping[Address, Told]],
-    ) -> ConsumerStats:
-        hearing = Hearing(self._log)
+    def _stats(self, queue: Queue, address: Address, inquiry: _Inquiry, common: _Common) -> ConsumerStats:
+        hearing, now = Hearing(self._log), self._clock.now()
         lying, unburied, retrying, waiting, dead, state = inquiry.heard_by(hearing)
-        flag = (hearing.hear(flags) or {}).get(of_consumer(address))
-        own = (hearing.hear(told) or {}).get(address, Told())
-        paused = pause_of(flag, state)
+        flag = (hearing.hear(common.flags) or {}).get(of_consumer(address))
+        told = (hearing.hear(common.told) or {}).get(address, Told())
+        figures, paused = None, pause_of(flag, state)
+        if is_on_redis := self._from.on_redis.has(address):
+            figures = (hearing.hear(common.on_redis) or {}).get(address)
+            paused = paused or paused_on_redis(figures)
+            moving = _on_redis(figures, now)
+        else:
+            moving = _on_sqs(lying, retrying, told)
         return ConsumerStats(
             consumer=address.consumer,
-            pending=None if lying is None else lying.visible,
-            processing=_processing(lying, retrying),
-            retrying=_number(retrying),
-            delayed=None if lying is None else lying.delayed,
+            **moving,
             waiting=_number(waiting),
             dead=_number(dead),
             unburied=None if unburied is None else unburied.visible + unburied.in_flight,
-            oldest_age=own.oldest_age,
-            rates=own.rates,
+            rates=told.rates,
             counts_are_exact=all(count.is_exact for count in (retrying, waiting, dead) if count),
             paused=paused,
             warnings=(
-                *warnings.of_pause(paused, self._clock.now()),
+                *warnings.of_pause(paused, now),
                 *warnings.of_disagreement(flag, state),
-                *warnings.of_age(queue, own.oldest_age),
+                *warnings.of_age(queue, told.oldest_age),
+                *(warnings.of_the_other_way(lying.all_there_are if lying else 0) if is_on_redis else ()),
             ),
             trouble=tuple(hearing.trouble),
         )
@@ -202,6 +233,30 @@ class DeployedStatistics:
 
 def _number(count: Count | None) -> int | None:
     return None if count is None else count.number
+
+
+def _on_sqs(lying: _Lying | None, retrying: Count | None, told: Told) -> _Moving:
+    return {
+        "pending": None if lying is None else lying.visible,
+        "processing": _processing(lying, retrying),
+        "retrying": _number(retrying),
+        "delayed": None if lying is None else lying.delayed,
+        "oldest_age": told.oldest_age,
+    }
+
+
+def _on_redis(figures: Figures | None, now: datetime) -> _Moving:
+    if figures is None:
+        return {}
+    oldest = figures.oldest
+    return {
+        "pending": figures.ready,
+        "processing": figures.pending,
+        "due": figures.due,
+        "parked": figures.parked,
+        # Redis has a clock of its own.
+        "oldest_age": None if oldest is None else max(now - oldest, timedelta()),
+    }
 
 
 def _processing(lying: _Lying | None, retrying: Count | None) -> int | None:

@@ -43,6 +43,12 @@ def of_disagreement(flag: Flag | None, state: MappingState | None) -> Iterator[s
         )
 
 
+def of_the_other_way(lying: int) -> Iterator[str]:
+    """Messages of a queue on Redis that lie on SQS."""
+    if lying:
+        yield f"On SQS lie {lying} more, as from before it travelled over Redis; its numbers are those on Redis."
+
+
 def in_words(span: timedelta) -> str:
     """A span as people say it: `9 days`, `26 hours`, `40 minutes`."""
     for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1))):

@@ -20,6 +20,7 @@ from headworks.operations.keyed_finder import KeyedFinder
 from headworks.operations.mappings import LambdaMappings
 from headworks.operations.metrics import CloudWatchMetrics
 from headworks.operations.on_demand import DeployedOnDemand
+from headworks.operations.on_redis import OnRedis
 from headworks.operations.pausing import DeployedPauses
 from headworks.operations.purging import DeployedPurging
 from headworks.operations.replaying import ReplayParts, StoredReplays
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headworks.brokers.broker import Resender
+    from headworks.brokers.redis.connection import Connection
     from headworks.ledger.catalogue import Address
     from headworks.settings import Settings
     from headworks.telemetry import Log
@@ -72,6 +74,17 @@ def kept_back(topology: Topology, settings: Settings) -> KeptBack:
 def resuming(topology: Topology, settings: Settings) -> Resuming:
     """Who lets go what resumed sources sent."""
     return Resuming(flags(settings), kept_back(topology, settings), clock=SystemClock())
+
+
+def on_redis(topology: Topology, settings: Settings) -> OnRedis:
+    """The queues that travel over the deployment's Redis: none where it has no server."""
+    urls = {queue.name: url for queue in topology.queues if (url := redis_url(queue, settings))}
+
+    def connect() -> Connection:
+        [url] = set(urls.values())
+        return clients.redis(url)
+
+    return OnRedis([queue for queue in topology.queues if queue.name in urls], connect)
 
 
 def pauses(topology: Topology, settings: Settings, log: Log) -> DeployedPauses:
@@ -166,6 +179,7 @@ def statistics(topology: Topology, settings: Settings, log: Log) -> DeployedStat
         catalogue=catalogue(settings),
         kept_back=kept_back(topology, settings),
         metrics=CloudWatchMetrics(clients.cloudwatch(), clock=clock),
+        on_redis=on_redis(topology, settings),
     )
     return DeployedStatistics(topology, sources, clock=clock, log=log)
 

@@ -1,0 +1,46 @@
+"""The queues that travel over Redis, as operators reach them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headworks.brokers.redis.keys import Keys
+from headworks.brokers.redis.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from headworks.brokers.redis.connection import Connection
+    from headworks.brokers.redis.scripts import Scripts
+    from headworks.brokers.redis.upkeep import Figures
+    from headworks.ledger.catalogue import Address
+    from headworks.queue import Queue
+
+
+class OnRedis:
+    """Reaches consumers of these queues, all on one server.
+
+    Nobody connects before something is asked.  Every method but `has` raises `Unavailable`.
+    """
+
+    def __init__(
+        self, queues: Iterable[Queue], connect: Callable[[], Connection], *, scripts: Scripts | None = None
+    ) -> None:
+        self._queues = {queue.name: queue for queue in queues}
+        self._connect = connect
+        self._scripts = scripts
+
+    def has(self, address: Address) -> bool:
+        """Whether the consumer's messages travel over Redis."""
+        return address.queue in self._queues
+
+    def figures(self, addresses: Sequence[Address]) -> Mapping[Address, Figures]:
+        """The numbers of those that travel over Redis; the first that isn't answered speaks for all."""
+        here = [address for address in addresses if self.has(address)]
+        if not here:
+            return {}
+        connection = self._connect()
+        return {address: connection.run(self._upkeep(address).figures()) for address in here}
+
+    def _upkeep(self, address: Address) -> Upkeep:
+        return Upkeep(Keys(address.queue), address.consumer, scripts=self._scripts)

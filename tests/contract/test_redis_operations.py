@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from headworks.brokers.redis.address import address_of
 from headworks.brokers.redis.connection import Connection
 from headworks.errors import Unavailable
 from headworks.ledger.catalogue import Address
+from headworks.operations.control import Pause
 from headworks.operations.on_redis import OnRedis
+from headworks.operations.pausing import paused_on_redis
 from tests.support.declarations import a_queue
 from tests.support.guarded_scripts import guarded_scripts
 
@@ -59,3 +63,28 @@ def test_a_server_that_is_not_there_is_unavailable():
 
     with pytest.raises(Unavailable):
         OnRedis([declared], lambda: nowhere).figures([Address("orders", declared.consumers[0])])
+
+
+def test_a_paused_consumer_is_handed_nothing_and_the_other_one_goes_on(make):
+    stand = make()
+    stand.queue.send("a")
+    pause = Pause(since=datetime(2026, 1, 2, tzinfo=UTC), by="ada", reason="the shop is down")
+
+    stand.on_redis.pause(stand.store, pause)
+    stand.on_redis.pause(stand.store, Pause(since=pause.since, by="bob", reason=None))
+
+    paused = paused_on_redis(stand.on_redis.figures([stand.store])[stand.store])
+    assert paused == pause
+    assert stand.queue.process(consumer="store_event").ids() == []
+    assert stand.queue.process(consumer="count_event").ids() == ["a"]
+
+
+def test_who_is_resumed_is_handed_what_came_meanwhile(make):
+    stand = make()
+    stand.on_redis.pause(stand.store, Pause(since=datetime(2026, 1, 2, tzinfo=UTC), by="ada", reason=None))
+    stand.queue.send("a")
+
+    resumed = [stand.on_redis.resume(stand.store), stand.on_redis.resume(stand.store)]
+
+    assert resumed == [True, False]
+    assert stand.queue.process(consumer="store_event").ids() == ["a"]

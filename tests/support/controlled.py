@@ -9,12 +9,15 @@ from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
 
+from headworks.brokers.redis.upkeep import Figures
 from headworks.brokers.sqs import SqsBroker
 from headworks.consumer import Consumer
+from headworks.errors import Unavailable
 from headworks.ledger.catalogue import Address
 from headworks.ledger.interventions import MemoryInterventions
 from headworks.ledger.memory import MemoryLedger
 from headworks.ledger.memory_catalogue import MemoryCatalogue
+from headworks.operations.control import Pause
 from headworks.operations.directory import Place
 from headworks.operations.kept_back import KeptBack
 from headworks.operations.pausing import DeployedPauses
@@ -48,6 +51,52 @@ FULFIL, STORE, COUNT, POST = (
 ADDRESSES = (FULFIL, STORE, COUNT, POST)
 
 
+NOTHING = Figures(
+    ready=0,
+    pending=0,
+    due=0,
+    parked=0,
+    dead=0,
+    ordering_keys=0,
+    consumers=0,
+    oldest=None,
+    next_due=None,
+    paused=None,
+    done=0,
+    retried=0,
+    deferred=0,
+    late=0,
+)
+
+
+class FakeRedis:
+    """Queues on Redis, by what is told of their consumers; `down` makes it answer nothing."""
+
+    def __init__(self) -> None:
+        self.told: dict[Address, Figures] = {}
+        self.paused: dict[Address, Pause] = {}
+        self.down = False
+
+    def has(self, address: Address) -> bool:
+        return address in self.told
+
+    def figures(self, addresses: Any) -> dict[Address, Figures]:
+        self._answer()
+        return {address: self.told[address] for address in addresses if address in self.told}
+
+    def pause(self, address: Address, pause: Pause) -> None:
+        self._answer()
+        self.paused.setdefault(address, pause)
+
+    def resume(self, address: Address) -> bool:
+        self._answer()
+        return self.paused.pop(address, None) is not None
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable("Redis", "down")
+
+
 class Controlled:
     """`done` are the keys that each consumer has done, in their order; a payload `{"fails": true}` fails."""
 
@@ -56,6 +105,7 @@ class Controlled:
         self.clock = self.aws.clock
         self.log = RecordingLog()
         self.flags = MemoryFlags()
+        self.redis = FakeRedis()
         self.ledgers = {address: MemoryLedger(self.clock) for address in ADDRESSES}
         self.catalogue = MemoryCatalogue(self.ledgers, self.clock)
         self.memory = MemoryDeduplication()
@@ -71,6 +121,7 @@ class Controlled:
             TOPOLOGY,
             flags=self.flags,
             mappings=self.mappings,
+            on_redis=self.redis,
             resuming=self.resuming,
             clock=self.clock,
             log=self.log,
@@ -93,6 +144,7 @@ class Controlled:
             TOPOLOGY,
             flags=self.flags,
             mappings=self.mappings,
+            on_redis=self.redis,
             resuming=self.resuming,
             clock=self.clock,
             log=self.log,

@@ -13,7 +13,7 @@ from headworks.operations.flags import Phase, of_consumer, of_source
 from headworks.operations.pausing import SOMEBODY
 from headworks.operations.resuming import STRAGGLERS
 from headworks.telemetry import Action
-from tests.support.controlled import ADDRESSES, COUNT, FULFIL, POST, STORE, Controlled
+from tests.support.controlled import ADDRESSES, COUNT, FULFIL, NOTHING, POST, STORE, Controlled
 
 MINUTE = timedelta(minutes=1)
 
@@ -204,3 +204,48 @@ def test_a_long_delay_of_the_same_source_is_not_let_go(controlled):
 
     assert controlled.ledgers[STORE].items["year"].due == due
     assert controlled.kept_back.count("stripe").number == 0
+
+
+def test_what_travels_over_redis_is_paused_and_resumed_there_too(controlled):
+    controlled.redis.told[FULFIL] = NOTHING
+    pause(controlled, FULFIL, STORE)
+    [changed] = pause(controlled, FULFIL, by="bob")
+
+    assert controlled.redis.paused == {FULFIL: changed.paused}
+    controlled.pauses.resume([FULFIL, STORE])
+    assert controlled.redis.paused == {}
+
+
+def test_a_pause_is_on_record_where_redis_does_not_answer(controlled):
+    controlled.redis.told[FULFIL] = NOTHING
+    controlled.redis.down = True
+
+    [changed] = pause(controlled)
+
+    assert changed.changed
+    assert controlled.flags.flags[of_consumer(FULFIL)].is_up
+    assert Action.TROUBLE in controlled.log.actions
+
+
+def test_a_pause_is_not_over_before_redis_has_heard_of_it(controlled):
+    controlled.redis.told[FULFIL] = NOTHING
+    pause(controlled)
+    controlled.redis.down = True
+    with pytest.raises(Unavailable):
+        controlled.pauses.resume([FULFIL])
+    assert controlled.flags.flags[of_consumer(FULFIL)].is_up
+
+    controlled.redis.down = False
+    controlled.pauses.resume([FULFIL])
+
+    assert not controlled.flags.flags[of_consumer(FULFIL)].is_up
+    assert controlled.redis.paused == {}
+
+
+def test_resuming_lifts_a_pause_that_is_on_redis_alone(controlled):
+    controlled.redis.told[FULFIL] = NOTHING
+    controlled.redis.paused[FULFIL] = Pause(since=controlled.clock.now(), by="Redis", reason=None)
+
+    [changed] = controlled.pauses.resume([FULFIL])
+
+    assert (changed.changed, controlled.redis.paused) == (True, {})

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from headworks.brokers.redis.upkeep import Figures, Paused
+from headworks.brokers.redis.upkeep import Paused
 from headworks.errors import Unavailable
 from headworks.ledger.ledger import Entry, Failure, Letter
 from headworks.operations.control import Rates
@@ -16,28 +16,12 @@ from headworks.operations.statistics import DeployedStatistics, Sources
 from headworks.outcome import Reason
 from headworks.telemetry import Action
 from headworks.testing.clock import NEW_YEAR
-from tests.support.controlled import COUNT, EVENTS, FULFIL, ORDERS, STORE, TOPOLOGY, Controlled
+from tests.support.controlled import COUNT, EVENTS, FULFIL, NOTHING, ORDERS, STORE, TOPOLOGY, Controlled
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 LETTER = Letter(body="{}", sent_at=NEW_YEAR)
 FAILURE = Failure(attempt=1, at=NEW_YEAR, error_type="ValueError", error="no")
-NOTHING = Figures(
-    ready=0,
-    pending=0,
-    due=0,
-    parked=0,
-    dead=0,
-    ordering_keys=0,
-    consumers=0,
-    oldest=None,
-    next_due=None,
-    paused=None,
-    done=0,
-    retried=0,
-    deferred=0,
-    late=0,
-)
 
 
 class FakeMetrics:
@@ -53,26 +37,10 @@ class FakeMetrics:
         return {address: self.told.get(address, Told()) for address in places}
 
 
-class FakeRedis:
-    """Queues on Redis by their consumers' figures; `down` makes it answer nothing."""
-
-    def __init__(self):
-        self.told = {}
-        self.down = False
-
-    def has(self, address):
-        return address in self.told
-
-    def figures(self, addresses):
-        if self.down:
-            raise Unavailable("Redis", "down")
-        return {address: self.told[address] for address in addresses if address in self.told}
-
-
 class Stand:
     def __init__(self):
-        self.redis = FakeRedis()
         self.controlled = Controlled()
+        self.redis = self.controlled.redis
         self.metrics = FakeMetrics()
         sources = Sources(
             sqs=self.controlled.aws.client,

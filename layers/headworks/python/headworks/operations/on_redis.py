@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from headworks.brokers.redis.scripts import Scripts
     from headworks.brokers.redis.upkeep import Figures
     from headworks.ledger.catalogue import Address
+    from headworks.operations.control import Pause
     from headworks.queue import Queue
 
 
@@ -41,6 +42,15 @@ class OnRedis:
             return {}
         connection = self._connect()
         return {address: connection.run(self._upkeep(address).figures()) for address in here}
+
+    def pause(self, address: Address, pause: Pause) -> None:
+        """Hand its consumer nothing out from now on; the earlier pause stays, if it is paused already."""
+        upkeep = self._upkeep(address)
+        self._connect().run(upkeep.pause(at=pause.since, by=pause.by, reason=pause.reason or ""))
+
+    def resume(self, address: Address) -> bool:
+        """Hand out again; false if nothing was paused."""
+        return self._connect().run(self._upkeep(address).resume())
 
     def _upkeep(self, address: Address) -> Upkeep:
         return Upkeep(Keys(address.queue), address.consumer, scripts=self._scripts)

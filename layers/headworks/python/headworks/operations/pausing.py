@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from headworks.errors import Unavailable
 from headworks.ledger.catalogue import Address
 from headworks.operations.control import Changed, Pause
 from headworks.operations.flags import Phase, of_consumer, of_source
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from headworks.clock import Clock
     from headworks.operations.flags import Flag, Flags
     from headworks.operations.mappings import Mappings, MappingState
+    from headworks.operations.on_redis import OnRedis
     from headworks.operations.resuming import Resuming
     from headworks.telemetry import Log
     from headworks.topology import Topology
@@ -37,6 +39,7 @@ class DeployedPauses:
     """A consumer's pause is a flag and a disabled mapping, a source's a flag that the edge reads.
 
     The flag goes up first and comes down last: no mapping is left disabled that isn't on record.
+    What travels over Redis is paused there, too, so that nobody takes a message until the flag is read.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class DeployedPauses:
         *,
         flags: Flags,
         mappings: Mappings,
+        on_redis: OnRedis,
         resuming: Resuming,
         clock: Clock,
         log: Log,
@@ -52,6 +56,7 @@ class DeployedPauses:
         self._topology = topology
         self._flags = flags
         self._mappings = mappings
+        self._on_redis = on_redis
         self._resuming = resuming
         self._clock = clock
         self._log = log
@@ -101,6 +106,7 @@ class DeployedPauses:
         before = self._flags.read([of_consumer(address)]).get(of_consumer(address))
         flag = self._flags.put_up(of_consumer(address), wanted)
         self._mappings.turn(address, on=False)
+        self._pause_on_redis(address, flag.pause)
         self._log(
             Action.PAUSED,
             queue=address.queue,
@@ -113,9 +119,25 @@ class DeployedPauses:
     def _resume(self, address: Address) -> Changed:
         was_enabled = self._mappings.state(address).is_enabled
         self._mappings.turn(address, on=True)
+        was_paused = self._on_redis.has(address) and self._on_redis.resume(address)
         was_up = self._flags.take_down(of_consumer(address), phase=Phase.OVER, at=self._clock.now())
         self._log(Action.RESUMED, queue=address.queue, consumer=address.consumer)
-        return Changed(address=address, changed=was_up or not was_enabled)
+        return Changed(address=address, changed=was_up or was_paused or not was_enabled)
+
+    def _pause_on_redis(self, address: Address, pause: Pause) -> None:
+        if not self._on_redis.has(address):
+            return
+        try:
+            self._on_redis.pause(address, pause)
+        except Unavailable as error:
+            # The flag pauses alone: whoever takes from Redis reads it every few seconds.
+            self._log(
+                Action.TROUBLE,
+                what="Redis can't be told of its pause",
+                queue=address.queue,
+                consumer=address.consumer,
+                error=error,
+            )
 
     def _each(self, addresses: Iterable[Address], do: Callable[[Address], T]) -> list[T]:
         """Everybody's turn, side by side; trouble of one is raised when all had theirs."""

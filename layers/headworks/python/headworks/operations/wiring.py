@@ -93,6 +93,7 @@ def pauses(topology: Topology, settings: Settings, log: Log) -> DeployedPauses:
         topology,
         flags=flags(settings),
         mappings=LambdaMappings(clients.lambda_(), directory(settings)),
+        on_redis=on_redis(topology, settings),
         resuming=resuming(topology, settings),
         clock=SystemClock(),
         log=log,

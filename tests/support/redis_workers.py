@@ -26,14 +26,14 @@ PATIENCE_SECONDS = 20
 
 
 class WorkedQueue:
-    """A queue that nobody else has, and workers of its only consumer."""
+    """A queue that nobody else has, and workers of its consumers: figures are of the first."""
 
     def __init__(self, server, **declared):
         self.queue = a_queue(**declared)
         self.server = server
         self.namespace = str(uuid4())
         self.keys = Keys(self.queue.name, self.namespace)
-        self.of = self.keys.of(*self.queue.consumers)
+        self.of = self.keys.of(self.queue.consumers[0])
         self.log = RecordingLog()
         self.counted = Counter()
         self.exited = []
@@ -101,7 +101,7 @@ class WorkedQueue:
         assert not thread.is_alive(), "the worker doesn't end"
 
     def figures(self):
-        return self.connection.run(Upkeep(self.keys, *self.queue.consumers).figures())
+        return self.connection.run(Upkeep(self.keys, self.queue.consumers[0]).figures())
 
     @property
     def is_drained(self):

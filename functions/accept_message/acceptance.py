@@ -82,7 +82,7 @@ class Acceptance:
             raise Problem(
                 HTTPStatus.NOT_FOUND,
                 f"Nothing waits for its first attempt under the key {excerpt(key)}: it is unknown, on the "
-                "queue already, or its delay of up to 15 minutes is the queue's own.",
+                "queue already, or its delay of up to 15 minutes is SQS's own.",
             )
         self.log(Action.CANCELLED, queue=queue.name, idempotency_key=key, traceparent=request.traceparent)
         return Response(status=HTTPStatus.NO_CONTENT)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from headworks.brokers.redis.acceptance import Acceptance, Offer
 from headworks.brokers.redis.async_connection import AsyncConnection
+from headworks.brokers.redis.cancelling import cancel
 from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.conversation import PATIENCE_SECONDS
 from headworks.brokers.redis.delivered import Finished, Gone, Waits
@@ -101,6 +102,10 @@ class RedisQueue:
             for each in ids
         ]
         return self.run(self.acceptance.enqueue(offers, delay=timedelta(seconds=delay)))
+
+    def cancel(self, key: str) -> bool:
+        """Take back what waits for its delay."""
+        return self.run(cancel(self.keys, self.consumers, key, scripts=self.scripts))
 
     def process(self, name: str = "one", *, consumer: str = "", lease: int = 30) -> Process:
         """A process that takes a consumer's messages."""

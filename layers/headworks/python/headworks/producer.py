@@ -152,16 +152,17 @@ class Producer:
     def cancel(self, key: str) -> bool:
         """Take back a delayed message that no consumer has tried yet: no copy of it runs any more.
 
-        Where the edge remembers the key, it is free again.  False where nothing of that key
-        waits: it is on the queue already, or was never sent.  Raises `Unavailable`; asked
-        again then, it goes on where it was.
+        Its key is free again.  False where nothing of that key waits: it is on the queue already,
+        or was never sent.  Where only some consumers have been given it, they run it, the others don't.
+        Raises `Unavailable`; asked again then, it goes on where it was.
         """
         memory, now = self._deduplication, self._clock.now()
         remembered = None if memory is None else memory.look_up({key}).get(key)
         if remembered is not None and not remembered.is_open(now):
             return False
         effect = key if remembered is None else effect_key(key, remembered.epoch)
-        answers = [ledger.cancel(effect) for ledger in self._ledgers]
+        # Where one of them doesn't answer, those before it answer the same when they are asked again.
+        answers = [self._broker.cancel(effect), *(ledger.cancel(effect) for ledger in self._ledgers)]
         if memory is not None and remembered is not None and any(answers):
             memory.remember({key: replace(remembered, window_ends=now)})
         return any(answers)

@@ -85,6 +85,13 @@ class Sender(Protocol):
         Raises `InvalidMessage`, before anything is sent, for a message that can't travel.
         """
 
+    def cancel(self, key: str) -> bool:
+        """Take back what waits on the transport for its delay, at every consumer that hasn't been given it.
+
+        Its key is free again.  False where nothing of that key waits so, or the transport gives nothing back.
+        Raises `Unavailable`.
+        """
+
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
         """Keep a message that never ran among the dead letters: it was accepted, so it isn't lost."""
 

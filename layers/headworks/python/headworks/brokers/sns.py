@@ -55,6 +55,10 @@ class SnsBroker:
         errors = self._sending.send(entries)
         return [Sent(message_id=each.id, error=error) for each, error in zip(messages, errors, strict=True)]
 
+    def cancel(self, key: str) -> bool:  # noqa: ARG002 - the contract's
+        """See `Sender.cancel`: SQS gives nothing back."""
+        return False
+
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
         """Keep it among every consumer's dead letters: a replay is for each of them."""
         sent = [consumer.bury(message, reason=reason, error=error) for consumer in self._consumers]

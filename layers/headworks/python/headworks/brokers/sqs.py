@@ -91,6 +91,10 @@ class SqsBroker:
             for failure in answer.get("Failed", []):
                 self._tell_undeleted([some[int(failure["Id"])]], told(failure))
 
+    def cancel(self, key: str) -> bool:  # noqa: ARG002 - the contract's
+        """See `Sender.cancel`: SQS gives nothing back."""
+        return False
+
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
         entry = self._entry(message)
         entry["MessageAttributes"] = _attributes(

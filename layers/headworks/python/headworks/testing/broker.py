@@ -69,6 +69,9 @@ class MemoryBroker:
                 self.put_back.append(each)
         return errors
 
+    def cancel(self, key: str) -> bool:  # noqa: ARG002 - the contract's
+        return False
+
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
         if self.down:
             return Sent(message_id=message.id, error="down")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from headworks import outcome
 from headworks.brokers.broker import NO_DELAY, Delivery, Sent
 from headworks.brokers.redis.acceptance import Acceptance, Offer
+from headworks.brokers.redis.cancelling import cancel
 from headworks.brokers.redis.dead_stream import DeadLetter, DeadStream
 from headworks.brokers.redis.delivered import Finished
 from headworks.brokers.redis.putting_back import WayBack
@@ -51,6 +52,8 @@ class RedisSender:
     ) -> None:
         self._queue = queue
         self._connection = connection
+        self._keys = keys
+        self._scripts = scripts
         self._clock = clock or SystemClock()
         self._dead = [DeadStream(keys.of(consumer)) for consumer in queue.consumers]
         self._acceptance = Acceptance(
@@ -78,6 +81,10 @@ class RedisSender:
         except Unavailable as trouble:
             return Sent(message_id=message.id, error=str(trouble))
         return Sent(message_id=message.id)
+
+    def cancel(self, key: str) -> bool:
+        """See `Sender.cancel`."""
+        return self._connection.run(cancel(self._keys, self._queue.consumers, key, scripts=self._scripts))
 
     def _offer(self, message: Message[bytes]) -> Offer:
         body = encode(message)

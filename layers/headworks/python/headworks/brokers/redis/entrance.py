@@ -26,6 +26,10 @@ class RedisEntrance:
         """See `RedisSender.send`."""
         return self._sender.send(messages, delay=delay)
 
+    def cancel(self, key: str) -> bool:
+        """See `Sender.cancel`."""
+        return self._sender.cancel(key)
+
     def bury(self, message: Message[bytes], *, reason: str, error: str) -> Sent:
         """See `Sender.bury`."""
         return self._graveyard.bury(message, reason=reason, error=error)

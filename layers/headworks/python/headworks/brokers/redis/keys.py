@@ -25,6 +25,11 @@ class Keys:
         return f"{self.tag}:key:"
 
     @property
+    def cancelled_prefix(self) -> str:
+        """What stands before an idempotency key under which a message was taken back a moment ago."""
+        return f"{self.tag}:cancelled:"
+
+    @property
     def counts(self) -> str:
         """What came in."""
         return f"{self.tag}:counts"

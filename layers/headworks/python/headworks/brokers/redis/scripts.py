@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMES = (
+    "cancel",
     "enqueue",
     "extend",
     "figures",

@@ -21,6 +21,7 @@ from headworks.operations.directory import ParameterDirectory, Place, parameter_
 from headworks.operations.mappings import LambdaMappings
 from headworks.operations.metrics import CloudWatchMetrics, Told
 from headworks.operations.on_demand import DeployedOnDemand
+from headworks.operations.on_redis import OnRedis
 from headworks.operations.purging import DeployedPurging
 from headworks.testing.deduplication import MemoryDeduplication
 from headworks.testing.log import RecordingLog
@@ -134,6 +135,7 @@ class Stage:
             Topology(queues=(ORDERS,)),
             sqs=self.sqs,
             directory=self.directory,
+            on_redis=OnRedis([], lambda: None),
             memory=lambda _: MemoryDeduplication(),
             interventions=lambda address: DynamoDBInterventions(
                 ORDERS, address.consumer, self.clients("dynamodb"), table=self.table

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from headworks.brokers.redis.address import address_of
+from headworks.brokers.redis.broker import RedisSender
 from headworks.brokers.redis.connection import Connection
+from headworks.brokers.redis.purging import Removed
+from headworks.brokers.redis.putting_back import WayBack
 from headworks.errors import Unavailable
 from headworks.ledger.catalogue import Address
+from headworks.ledger.interventions import MemoryInterventions
+from headworks.ledger.ledger import Entry, Failure, Letter, State
+from headworks.ledger.memory import MemoryLedger
 from headworks.operations.control import Pause
 from headworks.operations.on_redis import OnRedis
 from headworks.operations.pausing import paused_on_redis
+from headworks.operations.purging_redis import Choice
+from headworks.producer import Outgoing, Producer
+from headworks.testing.clock import NEW_YEAR, MovingClock
+from headworks.testing.log import RecordingLog
 from tests.support.declarations import a_queue
 from tests.support.guarded_scripts import guarded_scripts
 
@@ -22,12 +32,41 @@ CONSUMERS = ("store_event", "count_event")
 class Stand:
     """A queue with two consumers, and who operates it."""
 
-    def __init__(self, make, server, *, fifo=False):
-        self.queue = make(consumers=CONSUMERS, fifo=fifo)
-        self.declared = a_queue(name=self.queue.keys.queue, consumers=CONSUMERS, fifo=fifo, transport="redis")
+    def __init__(self, make, server, *, fifo=False, consumers=CONSUMERS):
+        self.queue = make(consumers=consumers, fifo=fifo)
+        self.declared = a_queue(name=self.queue.keys.queue, consumers=consumers, fifo=fifo, transport="redis")
         self.store, self.count = (Address(self.declared.name, each) for each in CONSUMERS)
         self.connection = Connection(server.address)
+        self.clock = MovingClock()
+        self.ledger = MemoryLedger(self.clock)
+        self.sender = RedisSender(
+            self.declared, self.connection, self.queue.keys, scripts=guarded_scripts(), clock=self.clock
+        )
         self.on_redis = OnRedis([self.declared], lambda: self.connection, scripts=guarded_scripts())
+
+    def send(self, *keys, lane="a", **how):
+        """The ids that these were accepted under."""
+        producer = Producer(
+            self.declared,
+            self.sender,
+            log=RecordingLog(),
+            transport_waits=True,
+            clock=self.clock,
+            ledgers=[self.ledger],
+        )
+        outgoing = [
+            Outgoing(data={}, type="t", source="shop", idempotency_key=key, ordering_key=lane) for key in keys
+        ]
+        return [each.message_id for each in producer.send_batch(outgoing, **how)]
+
+    def purge(self, address, *, before=None, goes_on=lambda: True):
+        self.clock.advance(timedelta(seconds=1))
+        choice = Choice(
+            queue=self.declared,
+            interventions=MemoryInterventions(self.ledger),
+            before=before or self.clock.now(),
+        )
+        return self.on_redis.purge(address, choice, goes_on=goes_on)
 
 
 @pytest.fixture
@@ -88,3 +127,91 @@ def test_who_is_resumed_is_handed_what_came_meanwhile(make):
 
     assert resumed == [True, False]
     assert stand.queue.process(consumer="store_event").ids() == ["a"]
+
+
+def test_a_purge_takes_what_is_ready_due_and_parked_and_not_what_somebody_is_at_work_on(make):
+    stand = make(fifo=True, consumers=("store_event",))
+    ids = stand.send("a1", "a2", "a3", lane="a")
+    stand.send("b1", "b2", lane="b")
+    stand.send("later", lane="c", delay=timedelta(minutes=5))
+    process = stand.queue.process()
+    [a1] = process.take(1)
+
+    purged = stand.purge(stand.store)
+
+    assert (a1.message_id, purged) == (ids[0], Removed(removed=5, running=1))
+    figures = stand.queue.figures()
+    assert (figures.ready, figures.pending, figures.due, figures.parked) == (0, 1, 0, 0)
+    assert process.finish(a1) == frozenset()
+    assert stand.queue.figures().ordering_keys == 0
+
+
+def test_the_keys_of_what_was_purged_are_free_and_those_of_what_runs_are_not(make):
+    stand = make(consumers=("store_event",))
+    running, *_ = stand.send("running", "ready")
+    stand.queue.process().take(1)
+
+    stand.purge(stand.store)
+
+    assert stand.send("running") == [running]
+    assert stand.queue.figures().ready == 0
+    stand.send("ready")
+    assert stand.queue.figures().ready == 1
+
+
+def test_a_purge_of_one_consumer_frees_no_key_since_the_other_one_has_the_message(make):
+    stand = make()
+    [accepted] = stand.send("k")
+
+    assert stand.purge(stand.store).removed == 1
+
+    assert stand.send("k") == [accepted]
+    assert (stand.queue.figures("store_event").ready, stand.queue.figures("count_event").ready) == (0, 1)
+
+
+def test_what_was_sent_after_the_moment_stays(make):
+    stand = make(consumers=("store_event",))
+    stand.send("old")
+    before = stand.clock.advance(timedelta(seconds=1)) or stand.clock.now()
+    stand.send("new")
+    stand.send("new and delayed", delay=timedelta(minutes=5))
+
+    assert stand.purge(stand.store, before=before) == Removed(removed=1, spared=2)
+
+    assert (stand.queue.figures().ready, stand.queue.figures().due) == (1, 1)
+
+
+def test_a_purge_that_runs_out_of_time_says_that_there_is_more(make):
+    stand = make(consumers=("store_event",))
+    stand.send(*(f"k{n}" for n in range(450)))
+    pages = iter([True, True])
+
+    first = stand.purge(stand.store, goes_on=lambda: next(pages, False))
+    second = stand.purge(stand.store)
+
+    assert (first, second) == (Removed(removed=400, more=True), Removed(removed=50))
+
+
+def test_what_a_ledger_leases_goes_only_if_the_ledger_lets_it_go(make):
+    stand = make(consumers=("store_event",))
+    now, failure = stand.clock.now(), Failure(attempt=1, at=NEW_YEAR, error_type="ValueError", error="no")
+    way_back = WayBack(
+        stand.declared,
+        stand.queue.keys.of("store_event"),
+        stand.connection,
+        from_ledger=True,
+        scripts=guarded_scripts(),
+    )
+    for key in ("failed", "running"):
+        [lease] = stand.ledger.lease(
+            [Entry(key=key, message_id=key, type="t", source="shop")], lasts=timedelta(minutes=5)
+        )
+        if key == "failed":
+            stand.ledger.retry(lease, failure, due=now)
+        body = f'{{"specversion":"1.0","id":"{key}","type":"t","source":"shop","idempotencykey":"{key}","data":{{}}}}'
+        assert way_back.resend(key, Letter(body=body, sent_at=now), delay=timedelta(), sending=1) is None
+
+    purged = stand.purge(stand.store)
+
+    assert purged == Removed(removed=1, spared=1)
+    assert MemoryInterventions(stand.ledger).states({"failed", "running"}) == {"running": State.RUNNING}

@@ -7,8 +7,10 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from botocore.exceptions import ReadTimeoutError
 
+from headworks.brokers.redis.purging import Removed
 from headworks.brokers.redis.upkeep import Figures
 from headworks.brokers.sqs import SqsBroker
 from headworks.consumer import Consumer
@@ -91,6 +93,14 @@ class FakeRedis:
     def resume(self, address: Address) -> bool:
         self._answer()
         return self.paused.pop(address, None) is not None
+
+    def purge(self, address: Address, choice: Any, *, goes_on: Any) -> Removed:
+        self._answer()
+        figures = self.told[address]
+        self.told[address] = msgspec.structs.replace(figures, ready=0, due=0, parked=0)
+        return Removed(
+            removed=figures.ready + figures.due + figures.parked, running=figures.pending, more=not goes_on()
+        )
 
     def _answer(self) -> None:
         if self.down:

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from msgspec.structs import replace as replace_struct
 
 from headworks.errors import Unavailable
 from headworks.ledger.ledger import State
 from headworks.operations.purging import DeployedPurging
 from headworks.telemetry import Action
 from headworks.testing.events import FakeContext, sqs_event
-from tests.support.controlled import FULFIL, POST, TOPOLOGY, Controlled, plenty
+from tests.support.controlled import FULFIL, NOTHING, POST, TOPOLOGY, Controlled, plenty
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -26,6 +27,7 @@ class Stand:
             TOPOLOGY,
             sqs=self.controlled.aws.client,
             directory=self.controlled,
+            on_redis=self.controlled.redis,
             memory=lambda _: self.controlled.memory,
             interventions=self.controlled.interventions,
             clock=self.controlled.clock,
@@ -245,6 +247,24 @@ def test_trouble_gives_back_what_was_taken(stand):
 
 def test_a_queue_that_cannot_be_asked_is_unavailable(stand):
     stand.controlled.aws.client.meta.events.register("provide-client-params.sqs.ReceiveMessage", unreachable)
+
+    with pytest.raises(Unavailable):
+        stand.purge()
+
+
+def test_of_a_queue_on_redis_what_lies_there_and_what_still_lies_on_sqs_is_purged(stand):
+    stand.controlled.redis.told[FULFIL] = replace_struct(NOTHING, ready=3, pending=2, due=1)
+    stand.controlled.send("on-sqs")
+    stand.controlled.clock.advance(SECOND)
+
+    purged = stand.purge()
+
+    assert (purged.purged, purged.kept, purged.in_flight, purged.more) == (5, 0, 2, False)
+
+
+def test_a_redis_that_does_not_answer_fails_the_purge(stand):
+    stand.controlled.redis.told[FULFIL] = NOTHING
+    stand.controlled.redis.down = True
 
     with pytest.raises(Unavailable):
         stand.purge()

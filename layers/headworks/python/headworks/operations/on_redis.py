@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from headworks.brokers.redis.connection import Connection
+    from headworks.brokers.redis.purging import Removed
     from headworks.brokers.redis.scripts import Scripts
     from headworks.brokers.redis.upkeep import Figures
     from headworks.ledger.catalogue import Address
     from headworks.operations.control import Pause
+    from headworks.operations.purging_redis import Choice
     from headworks.queue import Queue
 
 
@@ -51,6 +53,11 @@ class OnRedis:
     def resume(self, address: Address) -> bool:
         """Hand out again; false if nothing was paused."""
         return self._connect().run(self._upkeep(address).resume())
+
+    def purge(self, address: Address, choice: Choice, *, goes_on: Callable[[], bool]) -> Removed:
+        """Remove what may go and nobody is at work on, until it is done or `goes_on` says no."""
+        upkeep = Upkeep(Keys(address.queue), address.consumer, key_of=choice.key_of, scripts=self._scripts)
+        return self._connect().run(upkeep.purge(chosen=choice, running_too=False, goes_on=goes_on))
 
     def _upkeep(self, address: Address) -> Upkeep:
         return Upkeep(Keys(address.queue), address.consumer, scripts=self._scripts)

@@ -1,5 +1,7 @@
 """Purging: what lies on consumers' queues is received and deleted, up to a moment, and its keys are released.
 
+Of a queue on Redis what lies there is removed, and what still lies on SQS.
+
 Not SQS's own PurgeQueue, which may take what is sent in the minute after it.
 """
 
@@ -15,6 +17,7 @@ from headworks.errors import Undecodable
 from headworks.ledger.ledger import Entry, State
 from headworks.operations.control import Purged
 from headworks.operations.directory import place_of
+from headworks.operations.purging_redis import Choice
 from headworks.operations.taking import MOST_AT_ONCE, Hand
 from headworks.processing import message_in
 from headworks.telemetry import Action
@@ -25,11 +28,13 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
+    from headworks.brokers.redis.purging import Removed
     from headworks.clock import Clock
     from headworks.deduplication import Deduplication
     from headworks.ledger.catalogue import Address
     from headworks.ledger.interventions import Interventions
     from headworks.operations.directory import Directory
+    from headworks.operations.on_redis import OnRedis
     from headworks.queue import Queue
     from headworks.telemetry import Log
     from headworks.topology import Topology
@@ -61,6 +66,7 @@ class DeployedPurging:
         *,
         sqs: SQSClient,
         directory: Directory,
+        on_redis: OnRedis,
         memory: Callable[[Queue], Deduplication],
         interventions: Callable[[Address], Interventions],
         clock: Clock,
@@ -70,6 +76,7 @@ class DeployedPurging:
         self._topology = topology
         self._sqs = sqs
         self._directory = directory
+        self._on_redis = on_redis
         self._memory = memory
         self._interventions = interventions
         self._clock = clock
@@ -86,6 +93,10 @@ class DeployedPurging:
             hand = Hand(self._sqs, place_of(self._directory, address))
             in_flight += hand.in_flight()
             mine = self._purge(address, hand, before, remaining)
+            if self._on_redis.has(address):
+                removed = self._purge_on_redis(address, before, remaining)
+                in_flight += removed.running
+                mine.append(_Tally(purged=removed.removed, kept=removed.spared, more=removed.more))
             self._log(
                 Action.PURGED,
                 queue=address.queue,
@@ -101,10 +112,21 @@ class DeployedPurging:
             before=before,
         )
 
+    def _purge_on_redis(
+        self, address: Address, before: datetime, remaining: Callable[[], timedelta]
+    ) -> Removed:
+        choice = Choice(
+            queue=self._declared(address), interventions=self._interventions(address), before=before
+        )
+        return self._on_redis.purge(address, choice, goes_on=lambda: remaining() > ENOUGH)
+
+    def _declared(self, address: Address) -> Queue:
+        return next(queue for queue in self._topology.queues if queue.name == address.queue)
+
     def _purge(
         self, address: Address, hand: Hand, before: datetime, remaining: Callable[[], timedelta]
     ) -> list[_Tally]:
-        queue = next(queue for queue in self._topology.queues if queue.name == address.queue)
+        queue = self._declared(address)
         purge = _Purge(
             queue=queue,
             hand=hand,

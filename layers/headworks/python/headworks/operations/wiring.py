@@ -117,6 +117,7 @@ def purging(topology: Topology, settings: Settings, log: Log) -> DeployedPurging
         topology,
         sqs=clients.sqs(),
         directory=directory(settings),
+        on_redis=on_redis(topology, settings),
         memory=partial(memory, settings),
         interventions=partial(_interventions, topology, settings),
         clock=SystemClock(),

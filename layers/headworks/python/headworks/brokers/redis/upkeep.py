@@ -10,14 +10,16 @@ import msgspec
 from headworks.brokers.redis.keys import GROUP
 from headworks.brokers.redis.operation import Call, Refused, command
 from headworks.brokers.redis.past import sent_at_of
+from headworks.brokers.redis.purging import Purge
 from headworks.brokers.redis.scripts import standard_scripts
 from headworks.brokers.redis.settling import LONGEST_RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from headworks.brokers.redis.keys import Keys
     from headworks.brokers.redis.operation import Argument, Operation
+    from headworks.brokers.redis.purging import Lying, Removed
     from headworks.brokers.redis.scripts import Scripts
 
 PAGE = 200
@@ -81,7 +83,8 @@ class Upkeep:
         key_of: Callable[[bytes], str | None] | None = None,
         scripts: Scripts | None = None,
     ) -> None:
-        self._accepted_prefix = keys.accepted_prefix
+        self._queue_keys = keys
+        self._consumer = consumer
         self._keys = keys.of(consumer)
         self._key_of = key_of
         self._scripts = scripts or standard_scripts()
@@ -147,77 +150,29 @@ class Upkeep:
                 break
         return Repaired(freed=freed, found=found, names=(yield from self._forget_names()))
 
-    def purge(self) -> Operation[int]:
-        """Remove every message there is, parked, ready, with a consumer or waiting; how many.
+    def purge(
+        self,
+        *,
+        chosen: Callable[[Sequence[Lying]], Collection[str]] | None = None,
+        running_too: bool = True,
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> Operation[Removed]:
+        """Remove the messages there are, parked, ready, with a consumer or waiting; see `Purge`.
 
-        Whoever is at work on one finds its lease lost.  Dead letters stay.
+        Whoever is at work on one finds its lease lost, unless what runs is spared.  Dead letters stay.
         """
-        removed = yield from self._purge_parked()
-        last = yield command("XREVRANGE", self._keys.stream, "+", "-", "COUNT", 1)
-        while last:
-            page = yield command("XRANGE", self._keys.stream, "-", last[0][0], "COUNT", PAGE)
-            if not page:
-                break
-            removed += yield from self._purge_entries(page)
-        while page := (yield command("ZRANGE", self._keys.due, 0, PAGE - 1)):
-            packed = yield command("HMGET", self._keys.held, *page)
-            messages = [_message_in(each) for each in packed if each]
-            # Those without an entry are gone already, and leave the list of what is due here.
-            removed += yield from self._purge(messages, held=page)
+        purge = Purge(
+            self._queue_keys,
+            self._consumer,
+            key_of=self._key_of,
+            chosen=chosen,
+            running_too=running_too,
+            goes_on=goes_on,
+            scripts=self._scripts,
+        )
+        removed = yield from purge.run()
         yield from self.repair()
         return removed
-
-    def _purge_parked(self) -> Operation[int]:
-        removed, cursor = 0, "0"
-        while True:
-            cursor, page = yield from self._scan("HSCAN", self._keys.busy, cursor)
-            for ordering_key in page[::2]:
-                parked = self._keys.parked(ordering_key.decode())
-                while some := (yield command("LRANGE", parked, 0, PAGE - 1)):
-                    messages = [_pairs(msgspec.msgpack.decode(each, type=list[str])) for each in some]
-                    removed += yield from self._purge(messages, parked=parked)
-            if cursor == "0":
-                return removed
-
-    def _purge_entries(self, page: Sequence[Any]) -> Operation[int]:
-        messages: list[dict[str, str]] = []
-        for _, fields in page:
-            named = _named(fields)
-            if "b" in named:
-                members = msgspec.msgpack.decode(dict(zip(fields[::2], fields[1::2], strict=True))[b"b"])
-                messages += [_pairs(each) for each in members]
-            else:
-                messages.append(named)
-        return (yield from self._purge(messages, entries=[entry for entry, _ in page]))
-
-    def _purge(
-        self,
-        messages: Sequence[dict[str, str]],
-        *,
-        entries: Sequence[bytes] = (),
-        held: Sequence[bytes] = (),
-        parked: str | None = None,
-    ) -> Operation[int]:
-        accepted = list(self._accepted(messages))
-        keys = (*self._keys.places[:3], self._keys.counts, parked or self._keys.stream)
-        from_parked = len(messages) if parked else 0
-        result: int = yield self._call(
-            "purge",
-            (*keys, *(key for key, _ in accepted)),
-            GROUP,
-            *(from_parked, len(entries)),
-            *entries,
-            len(held),
-            *held,
-            *(message_id for _, message_id in accepted),
-        )
-        return result
-
-    def _accepted(self, messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
-        if self._key_of is None:
-            return []
-        keys = [(self._key_of(each.get("m", "").encode()), each.get("i", "")) for each in messages]
-        return [(self._accepted_prefix + key, message_id) for key, message_id in keys if key]
 
     def _forget_names(self) -> Operation[int]:
         """Names of processes that are gone and hold nothing."""
@@ -250,16 +205,6 @@ def _paused(told: bytes | None) -> Paused | None:
 def _named(flat: Sequence[Any]) -> dict[str, Any]:
     """Pairs as Redis answers them, texts as texts."""
     return {name.decode(): _text(told) for name, told in zip(flat[::2], flat[1::2], strict=True)}
-
-
-def _pairs(flat: Sequence[str]) -> dict[str, str]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _message_in(packed: bytes) -> dict[str, str]:
-    """The fields of an entry that waits."""
-    _, _, fields = msgspec.msgpack.decode(packed, type=tuple[str, str, list[str]])
-    return _pairs(fields)
 
 
 def _text(told: Any) -> Any:

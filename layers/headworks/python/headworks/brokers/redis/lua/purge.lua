@@ -1,28 +1,56 @@
 -- Removes messages, and lets go of the keys that they were accepted under.
 -- KEYS: stream, due, held, counts, parked list (or the stream again, where none is meant); keys of messages.
--- ARGV: group, how many to take from the head of the parked list, number of entries, their ids,
---       number of held, their message ids; then for each message key the id that it must hold to be removed.
+-- ARGV: group, whether what is being processed goes, too (1 or 0), rank and number of the parked messages to look
+--       through, number of units; of each where it is (`stream`, `held`, `parked`), its id and how many messages it
+--       is; then for each message key the id that it must hold to be removed, and the place of its unit.
 local stream, due, held, counts, parked = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local group, from_parked, entries = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local removed, at = 0, 4
-if from_parked > 0 then
-  local taken = redis.call('LPOP', parked, from_parked) or {}
-  redis.call('HINCRBY', counts, 'parked', -#taken)
-  removed = removed + #taken
+local group, running_too, units = ARGV[1], ARGV[2] == '1', tonumber(ARGV[5])
+local removed, running, gone = 0, 0, {}
+local remove = {}
+
+-- Parked messages move up meanwhile: what isn't where it was seen isn't taken.
+local packed = {}
+if parked ~= stream then
+  local page = redis.call('LRANGE', parked, ARGV[3], ARGV[3] + ARGV[4] - 1)
+  for i = 1, #page do packed[field(cmsgpack.unpack(page[i]), 'i')] = page[i] end
 end
-for i = at, at + entries - 1 do
-  redis.pcall('XACK', stream, group, ARGV[i])
-  removed = removed + redis.call('XDEL', stream, ARGV[i])
+
+function remove.parked(message_id)
+  if not packed[message_id] or redis.call('LREM', parked, 1, packed[message_id]) == 0 then return false end
+  redis.call('HINCRBY', counts, 'parked', -1)
+  return true
 end
-at = at + entries
-local waiting = tonumber(ARGV[at])
-for i = at + 1, at + waiting do
-  redis.call('ZREM', due, ARGV[i])
-  removed = removed + redis.call('HDEL', held, ARGV[i])
+
+function remove.held(message_id)
+  redis.call('ZREM', due, message_id)
+  return redis.call('HDEL', held, message_id) == 1
 end
-at = at + waiting
-for i = at + 1, #ARGV do
-  local key = KEYS[5 + i - at]
-  if redis.call('GET', key) == ARGV[i] then redis.call('UNLINK', key) end
+
+function remove.stream(id, messages)
+  if not running_too then
+    local pending = redis.pcall('XPENDING', stream, group, id, id, 1)
+    if not pending.err and #pending > 0 then
+      running = running + messages
+      return false
+    end
+  end
+  redis.pcall('XACK', stream, group, id)
+  return redis.call('XDEL', stream, id) == 1
 end
-return removed
+
+for i = 1, units do
+  local at = 3 + 3 * i
+  local messages = tonumber(ARGV[at + 2])
+  if remove[ARGV[at]](ARGV[at + 1], messages) then
+    removed = removed + messages
+    gone[i] = true
+  end
+end
+local at, key = 6 + 3 * units, 6
+while at <= #ARGV do
+  if gone[tonumber(ARGV[at + 1])] and redis.call('GET', KEYS[key]) == ARGV[at] then
+    redis.call('UNLINK', KEYS[key])
+  end
+  at, key = at + 2, key + 1
+end
+return { removed, running }

@@ -41,7 +41,17 @@ class Drained:
     """A queue on Redis, its way in and its consumer on Lambda."""
 
     def __init__(
-        self, server, clock, log, handle, *, ledger=None, in_batches=False, paused=False, **declared
+        self,
+        server,
+        clock,
+        log,
+        handle,
+        *,
+        ledger=None,
+        in_batches=False,
+        paused=False,
+        address=None,
+        **declared,
     ):
         self.queue = a_queue(**{"transport": "redis", "timeout": SECOND, **declared})
         namespace, scripts = str(uuid4()), guarded_scripts()
@@ -56,7 +66,7 @@ class Drained:
             version="7",
         )
         self.parts = RedisParts(
-            address=server.address,
+            address=address or server.address,
             log=log,
             counts=own.counts,
             namespace=namespace,

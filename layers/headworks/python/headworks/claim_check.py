@@ -40,6 +40,11 @@ class ClaimCheck:
         """The message as it travels: as it is, or with its payload in the bucket.  Raises `Unavailable`."""
         return self._put_out(f"{self._queue.body_prefix}{self._queue.name}/{message.id}", message)
 
+    def takes(self, message: Message[bytes]) -> bool:
+        """Whether a message's payload is too large to travel along."""
+        size = len(message.data) if is_json(message.data_content_type) else len(message.data) * 4 // 3
+        return size > self._queue.claim_check_over_bytes
+
     def keep_payload(self, name: str, message: Message[bytes]) -> Message[bytes]:
         """The message as it can travel, its payload, if that is large, kept in the bucket as dead letters' are.
 
@@ -97,7 +102,7 @@ class ClaimCheck:
         return self._read(ref).decode("utf-8", "surrogatepass")
 
     def _put_out(self, key: str, message: Message[bytes]) -> Message[bytes]:
-        if not self._is_too_large(message):
+        if not self.takes(message):
             return message
         with asking(BUCKET):
             self._client.put_object(
@@ -117,7 +122,3 @@ class ClaimCheck:
                 return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
             raise MissingObject(f"{ref} is gone") from error
-
-    def _is_too_large(self, message: Message[bytes]) -> bool:
-        size = len(message.data) if is_json(message.data_content_type) else len(message.data) * 4 // 3
-        return size > self._queue.claim_check_over_bytes

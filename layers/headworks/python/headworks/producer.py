@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 LONGEST_DELAY_OF_TRANSPORT = timedelta(seconds=900)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """A payload and the attributes that the sender gives it."""
 
     data: Any
@@ -54,8 +53,7 @@ class Outgoing:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """On the queue: now, or (`duplicate`) earlier, under the id that it got then."""
 
     message_id: str
@@ -182,35 +180,8 @@ class Producer:
         return Accepted(message_id=message.id)
 
     def _candidate(self, outgoing: Outgoing, delay: timedelta = NO_DELAY) -> _Candidate:
-        data = encode_payload(outgoing.data)
-        key = outgoing.idempotency_key
-        if key is None and self._queue.deduplicate == "content":
-            key = content_key(self._queue, outgoing, data)
-        if self._queue.fifo and outgoing.ordering_key is None:
-            raise InvalidMessage(f"{self._queue.name} is ordered: a message needs an ordering key")
-        message = new_message(
-            data,
-            source=outgoing.source,
-            type=outgoing.type,
-            clock=self._clock,
-            queue=self._queue.name,
-            idempotency_key=key,
-            subject=outgoing.subject,
-            data_content_type=outgoing.data_content_type,
-            ordering_key=outgoing.ordering_key,
-            tenant=outgoing.tenant,
-            traceparent=outgoing.traceparent,
-            expires_at=self._expiry(outgoing, delay),
-        )
+        message, key = message_of(self._queue, outgoing, clock=self._clock, delay=delay)
         return _Candidate(message=message, key=key)
-
-    def _expiry(self, outgoing: Outgoing, delay: timedelta) -> datetime | None:
-        due = self._clock.now() + delay
-        if delay and outgoing.expires_at is not None and outgoing.expires_at <= due:
-            raise InvalidMessage(f"{self._queue.name}: a delay of {delay} ends after the message has expired")
-        if outgoing.expires_at is not None or self._queue.expires_after is None:
-            return outgoing.expires_at
-        return due + self._queue.expires_after
 
     def _send(
         self, fresh: Mapping[int, _Candidate], delay: timedelta, hold: timedelta | None, now: datetime
@@ -239,10 +210,7 @@ class Producer:
         return answers
 
     def _check_delay(self, delay: timedelta, hold: timedelta | None) -> None:
-        if not NO_DELAY <= delay <= LONGEST_DELAY:
-            raise InvalidMessage(
-                f"{self._queue.name}: a delay of {delay} is outside 0 to {LONGEST_DELAY.days} days"
-            )
+        check_delay(self._queue, delay)
         if hold is not None and not self._ledgers:
             raise InvalidMessage(
                 f"{self._queue.name}: a delay of {hold} needs a ledger to wait in, and this producer has none"
@@ -308,25 +276,82 @@ class Producer:
             self._log(Action.TROUBLE, what="sent but not remembered", queue=self._queue.name, error=error)
 
     def _duplicate(self, candidate: _Candidate, message_id: str) -> Accepted:
-        self._log(
-            Action.DUPLICATE, queue=self._queue.name, message_id=message_id, idempotency_key=candidate.key
-        )
-        return Accepted(message_id=message_id, duplicate=True)
+        return duplicate(self._log, self._queue, message_id, candidate.key)
 
     def _as_first(self, candidate: _Candidate, first: Accepted | Unavailable) -> Accepted | Unavailable:
         return first if isinstance(first, Unavailable) else self._duplicate(candidate, first.message_id)
 
     def _tell(self, action: Action, message: Message[bytes], **fields: Any) -> None:
-        self._log(
-            action,
-            queue=self._queue.name,
-            message_id=message.id,
-            source=message.source,
-            event_type=message.type,
-            idempotency_key=message.idempotency_key,
-            traceparent=message.traceparent,
-            **fields,
-        )
+        tell(self._log, action, self._queue, message, **fields)
+
+
+def message_of(
+    queue: Queue, outgoing: Outgoing, *, clock: Clock, delay: timedelta = NO_DELAY
+) -> tuple[Message[bytes], str | None]:
+    """The message that a sender's payload travels in, and the key that it is told apart by, if it has one.
+
+    Raises `InvalidMessage`.
+    """
+    data = encode_payload(outgoing.data)
+    key = outgoing.idempotency_key
+    if key is None and queue.deduplicate == "content":
+        key = content_key(queue, outgoing, data)
+    if queue.fifo and outgoing.ordering_key is None:
+        raise InvalidMessage(f"{queue.name} is ordered: a message needs an ordering key")
+    message = new_message(
+        data,
+        source=outgoing.source,
+        type=outgoing.type,
+        clock=clock,
+        queue=queue.name,
+        idempotency_key=key,
+        subject=outgoing.subject,
+        data_content_type=outgoing.data_content_type,
+        ordering_key=outgoing.ordering_key,
+        tenant=outgoing.tenant,
+        traceparent=outgoing.traceparent,
+        expires_at=_expiry(queue, outgoing, clock, delay),
+    )
+    return message, key
+
+
+def check_delay(queue: Queue, delay: timedelta) -> None:
+    """Raises `InvalidMessage` for a delay that nothing keeps."""
+    if not NO_DELAY <= delay <= LONGEST_DELAY:
+        raise InvalidMessage(f"{queue.name}: a delay of {delay} is outside 0 to {LONGEST_DELAY.days} days")
+
+
+def duplicate(log: Log, queue: Queue, message_id: str, key: str | None) -> Accepted:
+    """The answer to an equal key, told of."""
+    log(Action.DUPLICATE, queue=queue.name, message_id=message_id, idempotency_key=key)
+    return Accepted(message_id=message_id, duplicate=True)
+
+
+def tell(log: Log, action: Action, queue: Queue, message: Message[bytes], **fields: Any) -> None:
+    """A line about a message on its way in."""
+    if not log.wants(action):
+        return
+    log(
+        action,
+        queue=queue.name,
+        message_id=message.id,
+        source=message.source,
+        event_type=message.type,
+        idempotency_key=message.idempotency_key,
+        traceparent=message.traceparent,
+        **fields,
+    )
+
+
+def _expiry(queue: Queue, outgoing: Outgoing, clock: Clock, delay: timedelta) -> datetime | None:
+    if outgoing.expires_at is None and queue.expires_after is None:
+        return None
+    due = clock.now() + delay
+    if delay and outgoing.expires_at is not None and outgoing.expires_at <= due:
+        raise InvalidMessage(f"{queue.name}: a delay of {delay} ends after the message has expired")
+    if outgoing.expires_at is not None or queue.expires_after is None:
+        return outgoing.expires_at
+    return due + queue.expires_after
 
 
 def content_key(queue: Queue, outgoing: Outgoing, data: bytes) -> str:

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 import measured
 import msgspec
 
-from headworks.brokers.redis.acceptance import Acceptance, Offer
+from headworks.brokers.redis.acceptance import Acceptance, offer_of
 from headworks.brokers.redis.address import address_of
 from headworks.brokers.redis.async_connection import AsyncConnection
-from headworks.brokers.redis.coalescing import Coalescing
+from headworks.brokers.redis.async_producer import AsyncProducer
+from headworks.brokers.redis.broker import RedisSender
 from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.keys import Keys
 from headworks.clock import SystemClock
-from headworks.message import encode, new_message
+from headworks.producer import Outgoing, Producer, message_of
 from headworks.queue import Queue
 from headworks.telemetry import PowertoolsLog, powertools_counts
 from headworks.worker import Worker
@@ -40,7 +41,6 @@ ORDERING_KEYS = int(os.environ.get("BENCH_ORDERING_KEYS") or 0)
 WINDOW = timedelta(seconds=float(os.environ.get("BENCH_WINDOW") or 86_400))
 CONCURRENCY = 100
 PROCESS = os.getpid()
-clock = SystemClock()
 tally = measured.Tally()
 
 
@@ -59,34 +59,29 @@ QUEUE = Queue(
     fifo=bool(ORDERING_KEYS),
     deduplication_window=WINDOW,
 )
-acceptance = Acceptance(Keys(QUEUE.name), QUEUE.consumers, window=QUEUE.deduplication_window, fifo=QUEUE.fifo)
+KEYS = Keys(QUEUE.name)
+LOG = PowertoolsLog("producer")
 
 
-def offer(payload: measured.Payload) -> Offer:
-    """A message as a producer makes it."""
+def outgoing(payload: measured.Payload) -> Outgoing:
+    """What a producer is given."""
     number, text, sent = payload
-    ordering_key = f"o{number % ORDERING_KEYS}" if ORDERING_KEYS else None
-    data = msgspec.json.encode(Payload(number, text, sent))
-    message = new_message(
-        data,
+    return Outgoing(
+        data=Payload(number, text, sent),
         source="/benchmark",
         type="measured",
-        clock=clock,
-        queue=QUEUE.name,
         idempotency_key=f"{PROCESS}-{number}",
-        ordering_key=ordering_key,
-    )
-    return Offer(
-        id=message.id, key=message.idempotency_key, body=encode(message), ordering_key=message.ordering_key
+        ordering_key=f"o{number % ORDERING_KEYS}" if ORDERING_KEYS else None,
     )
 
 
 async def single() -> None:
     """A producer that blocks, as a web handler or a Lambda function has it."""
     with Connection(ADDRESS) as connection:
+        producer = Producer(QUEUE, RedisSender(QUEUE, connection, KEYS), log=LOG, transport_waits=True)
 
         async def send(payload: measured.Payload) -> None:
-            connection.run(acceptance.enqueue([offer(payload)]))
+            producer.send(outgoing(payload))
 
         await measured.one_by_one(send)
 
@@ -94,30 +89,33 @@ async def single() -> None:
 async def together() -> None:
     """Sends of many tasks share calls."""
     async with AsyncConnection(ADDRESS) as connection:
-        coalescing = Coalescing(acceptance, connection)
-        await measured.together(lambda payload: coalescing.send(offer(payload)))
+        producer = AsyncProducer(QUEUE, connection, log=LOG)
+        await measured.together(lambda payload: producer.send(outgoing(payload)))
 
 
 async def batch() -> None:
     async with AsyncConnection(ADDRESS) as connection:
+        producer = AsyncProducer(QUEUE, connection, log=LOG)
 
         async def send(payloads: Sequence[measured.Payload]) -> None:
-            await connection.run(acceptance.enqueue([offer(payload) for payload in payloads]))
+            await producer.send_batch([outgoing(payload) for payload in payloads])
 
         await measured.in_batches(send, measured.payloads())
 
 
 async def ready() -> None:
     """Batches of messages that were made before, as by who hands on what came in."""
+    acceptance = Acceptance(KEYS, QUEUE.consumers, window=QUEUE.deduplication_window, fifo=QUEUE.fifo)
     async with AsyncConnection(ADDRESS) as connection:
-        offers = [offer(payload) for payload in measured.payloads()]
+        made = [message_of(QUEUE, outgoing(each), clock=SystemClock())[0] for each in measured.payloads()]
+        offers = [offer_of(QUEUE, message) for message in made]
         await measured.in_batches(lambda some: connection.run(acceptance.enqueue(some)), offers)
 
 
 async def paced() -> None:
     async with AsyncConnection(ADDRESS) as connection:
-        coalescing = Coalescing(acceptance, connection)
-        await measured.paced(lambda payload: coalescing.send(offer(payload)))
+        producer = AsyncProducer(QUEUE, connection, log=LOG)
+        await measured.paced(lambda payload: producer.send(outgoing(payload)))
 
 
 async def handle(message: Message[Payload]) -> None:

@@ -12,6 +12,8 @@ from headworks.brokers.broker import NO_DELAY
 from headworks.brokers.redis.operation import MOST_ARGUMENTS, Call
 from headworks.brokers.redis.scripts import standard_scripts
 from headworks.errors import InvalidMessage, Unavailable
+from headworks.message import encode
+from headworks.queue import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from headworks.brokers.redis.memory_mark import MemoryMark
     from headworks.brokers.redis.operation import Argument, Operation
     from headworks.brokers.redis.scripts import Scripts
+    from headworks.message import Message
+    from headworks.queue import Queue
 
 MOST_BYTES_A_CALL = 1024 * 1024
 # For a message without a key of its own: long enough for its sender to repeat a call whose answer was lost.
@@ -35,6 +39,22 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str
     body: str | bytes
     ordering_key: str | None = None
+
+
+def offer_of(queue: Queue, message: Message[bytes]) -> Offer:
+    """A message as it is offered to its queue.  Raises `InvalidMessage` for one that is too large to travel."""
+    body = encode(message)
+    size = len(body) if body.isascii() else len(body.encode())
+    if size > MAX_MESSAGE_BYTES:
+        raise InvalidMessage(
+            f"{queue.name}: a message of {size:,} bytes is over the limit of {MAX_MESSAGE_BYTES:,}"
+        )
+    return Offer(
+        id=message.id,
+        key=message.idempotency_key,
+        body=body,
+        ordering_key=message.ordering_key if queue.fifo else None,
+    )
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, gc=False):

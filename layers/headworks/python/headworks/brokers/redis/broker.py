@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from headworks import outcome
 from headworks.brokers.broker import NO_DELAY, Delivery, Sent
-from headworks.brokers.redis.acceptance import Acceptance, Offer
+from headworks.brokers.redis.acceptance import Acceptance, offer_of
 from headworks.brokers.redis.cancelling import cancel
 from headworks.brokers.redis.dead_stream import DeadLetter, DeadStream
 from headworks.brokers.redis.delivered import Finished
 from headworks.brokers.redis.putting_back import WayBack
 from headworks.brokers.redis.verdicts import Verdicts, with_header
 from headworks.clock import SystemClock
-from headworks.errors import InvalidMessage, Unavailable
+from headworks.errors import Unavailable
 from headworks.message import encode
-from headworks.queue import MAX_MESSAGE_BYTES
 from headworks.telemetry import LONGEST_ERROR, Action
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class RedisSender:
 
     def send(self, messages: Sequence[Message[bytes]], *, delay: timedelta = NO_DELAY) -> list[Sent]:
         """See `Sender.send`.  A duplicate answers the id that its key was accepted under first."""
-        offers = [self._offer(message) for message in messages]
+        offers = [offer_of(self._queue, message) for message in messages]
         accepted = self._connection.run(self._acceptance.enqueue(offers, delay=delay))
         return [Sent(message_id=each.message_id, error=each.error) for each in accepted]
 
@@ -85,19 +84,6 @@ class RedisSender:
     def cancel(self, key: str) -> bool:
         """See `Sender.cancel`."""
         return self._connection.run(cancel(self._keys, self._queue.consumers, key, scripts=self._scripts))
-
-    def _offer(self, message: Message[bytes]) -> Offer:
-        body = encode(message)
-        if len(body.encode()) > MAX_MESSAGE_BYTES:
-            raise InvalidMessage(
-                f"{self._queue.name}: a message of {len(body.encode()):,} bytes is over the limit of {MAX_MESSAGE_BYTES:,}"
-            )
-        return Offer(
-            id=message.id,
-            key=message.idempotency_key,
-            body=body,
-            ordering_key=message.ordering_key if self._queue.fifo else None,
-        )
 
 
 class RedisBroker(RedisSender):

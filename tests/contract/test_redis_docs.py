@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from pathlib import Path
 
 from headworks.brokers.redis.dead_letters import RedisDeadLetters
+from headworks.producer import Outgoing
 from headworks.retry import RetryPolicy
 from tests.support.patience import until
 
@@ -14,8 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "redis.md"
 
 
 def names_of_the_page(server):
-    """What the page's example defines, on this server."""
-    [block] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    """What the page's examples define, on this server."""
+    block = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
     address = f"redis://{server.address.host}:{server.address.port}"
     assert "redis://localhost:6379" in block
     names = {"__name__": "example"}
@@ -48,6 +50,20 @@ def test_the_example_fulfils_an_order_lists_what_timed_out_and_puts_it_back(newe
         thread.join(20)
 
     assert fulfilled == ["order-1"]
+
+
+def test_the_example_for_asyncio_sends_from_many_tasks(newest_server):
+    example = names_of_the_page(newest_server)
+    outgoings = [
+        Outgoing(
+            data={"id": f"order-{n}"}, type="order.placed", source="shop", idempotency_key=f"asyncio-{n}"
+        )
+        for n in range(20)
+    ]
+
+    answers = asyncio.run(example["send_from_tasks"](outgoings))
+
+    assert len({each.message_id for each in answers}) == 20
 
 
 def once(queue):

@@ -6,6 +6,7 @@ from headworks.settings import Settings
 from headworks.telemetry import PowertoolsLog
 from headworks.upkeep import WAKE_WAITING
 from pipeline import TOPOLOGY
+from wake_waiting.backlogs import backlogs
 from wake_waiting.expiries import expiries
 from wake_waiting.pauses import pauses
 from wake_waiting.rounds import Rounds
@@ -17,7 +18,7 @@ settings = Settings()
 rounds = Rounds(
     wakers(TOPOLOGY, settings, log),
     replays=replays(TOPOLOGY, settings, log),
-    beside=[pauses(TOPOLOGY, settings), expiries(TOPOLOGY, settings)],
+    beside=[pauses(TOPOLOGY, settings), expiries(TOPOLOGY, settings), backlogs(TOPOLOGY, settings, log)],
     log=log,
 )
 handler = rounds.go

@@ -11,8 +11,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from headworks.operations.warnings import NEAR_RETENTION, in_words
 from headworks.outcome import Dead
-from headworks.telemetry import EXCUSED, EXPIRING, NAMESPACE, PAUSED
-from headworks.upkeep import BURY_CRASHED
+from headworks.telemetry import BACKLOG, EXCUSED, EXPIRING, NAMESPACE, OLDEST_AGE, PAUSED
+from headworks.upkeep import BURY_CRASHED, WAKE_WAITING
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -26,6 +26,8 @@ HOUR = Duration.hours(1)
 ALARM_PERIOD = Duration.minutes(5)
 # SQS gives nobody a message once 120,000 are in flight (Amazon SQS quotas); two thirds leave time to act.
 IN_FLIGHT_ALARM = 80_000
+# What is told each minute isn't told any more.
+SILENT_PERIODS = 3
 
 
 class MonitoredConsumer:
@@ -41,7 +43,8 @@ class MonitoredConsumer:
             statistic="Maximum", period=MINUTE
         )
         self._age = queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=MINUTE)
-        self._unexcused_age = self._age if deployment.local else self._age_unless_excused()
+        self._is_local = deployment.local
+        self._unexcused_age = self._unless_excused(self._age)
         # Not NumberOfMessagesSent, which doesn't count what SQS moves there by itself.
         self._unburied = dead_letters.metric_approximate_number_of_messages_visible(
             statistic="Maximum", period=MINUTE
@@ -67,11 +70,14 @@ class MonitoredConsumer:
             period=period,
         )
 
-    def _age_unless_excused(self) -> cloudwatch.MathExpression:
+    def _unless_excused(self, age: cloudwatch.Metric) -> cloudwatch.IMetric:
         """The age of the oldest message; nothing while it is paused, and a while after that."""
+        if self._is_local:
+            # There is no arithmetic on a laptop.
+            return age
         return cloudwatch.MathExpression(
             expression="IF(FILL(excused, 0) > 0, 0, age)",
-            using_metrics={"age": self._age, "excused": self._told(EXCUSED, MINUTE)},
+            using_metrics={"age": age, "excused": self._told(EXCUSED, MINUTE)},
             period=MINUTE,
             label="age of the oldest message, unless it is paused",
         )
@@ -118,6 +124,7 @@ class MonitoredConsumer:
 
         if self._service.drain is not None:
             self._raise_alarm_of_drain(topic, self._service.drain)
+            self._raise_alarms_of_redis(topic)
 
     def _raise_alarm_of_drain(self, topic: AlarmTopic, drain: lambda_.Function) -> None:
         topic.alarm(
@@ -127,6 +134,24 @@ class MonitoredConsumer:
             sentence=f"What takes messages of {self._service.label} from Redis crashed or ran out of time. They come "
             "back by themselves, but work may be done twice. Read the last lines of its log first: `trouble` says "
             "whether Redis didn't answer.",
+        )
+
+    def _raise_alarms_of_redis(self, topic: AlarmTopic) -> None:
+        """Alarm where what is on Redis is taken too late, or where nobody tells of it."""
+        id_, label = self._service.id_, self._service.label
+        topic.alarm(
+            f"{id_}OldestOnRedis",
+            metric=self._unless_excused(self._told(OLDEST_AGE, MINUTE)),
+            at_least=self._too_old.total_seconds(),
+            sentence=f"A message of {label} has been on Redis for {self._too_old}: its drain takes none, or fewer than "
+            "come. Look at the drain's errors and its log first, then raise the queue's drains.",
+        )
+        topic.alarm_on_silence(
+            f"{id_}RedisSilent",
+            metric=self._told(BACKLOG, ALARM_PERIOD).with_(statistic="SampleCount"),
+            periods=SILENT_PERIODS,
+            sentence=f"Nobody tells how much of {label} is on Redis, so nobody is alarmed about old messages there. "
+            f"Look first for `trouble` in the log of {WAKE_WAITING.function}: it says whether Redis doesn't answer.",
         )
 
     def _raise_alarms_of_the_dead(self, topic: AlarmTopic) -> None:
@@ -191,6 +216,10 @@ class MonitoredConsumer:
             "doesn't take it.",
         )
 
+    def _on_redis(self, metric: str, label: str) -> list[cloudwatch.IMetric]:
+        """What is told of a queue that travels over Redis; nothing of the others."""
+        return [] if self._service.drain is None else [self._told(metric, MINUTE).with_(label=label)]
+
     def row(self) -> list[cloudwatch.IWidget]:
         """What there is to see of the consumer, from what comes in to what came to nothing."""
         label = self._service.label
@@ -203,10 +232,13 @@ class MonitoredConsumer:
                     self._visible.with_(label="visible"),
                     # A retry is a message that hides until it is due.
                     self._in_flight.with_(label="running, or waiting for a retry"),
+                    *self._on_redis(BACKLOG, "on Redis: to be taken, or running"),
                 ],
             ),
             cloudwatch.GraphWidget(
-                title=f"{label}: age of the oldest message", left=[self._age], left_annotations=[too_old]
+                title=f"{label}: age of the oldest message",
+                left=[self._age, *self._on_redis(OLDEST_AGE, "on Redis")],
+                left_annotations=[too_old],
             ),
             cloudwatch.GraphWidget(
                 title=f"{label}: dead letters",

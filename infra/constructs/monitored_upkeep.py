@@ -8,14 +8,12 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from headworks.naming import resource_id
 from headworks.upkeep import ADMINISTER, BURY_CRASHED, WAKE_WAITING
-from infra.constructs.monitored_consumer import ALARM_PERIOD, MINUTE
+from infra.constructs.monitored_consumer import ALARM_PERIOD, MINUTE, SILENT_PERIODS
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
     from infra.constructs.alarm_topic import AlarmTopic
-
-SILENT_PERIODS = 3
 
 
 class MonitoredUpkeep:

@@ -96,6 +96,18 @@ def test_each_consumers_numbers_are_its_own(make):
     }
 
 
+def test_what_has_waited_long_enough_and_nobody_takes_is_overdue(make):
+    stand = make()
+    stand.queue.send("a", "b", delay=60)
+    before = stand.on_redis.figures([stand.store])[stand.store]
+    stand.queue.let_waits_end(consumer="store_event")
+
+    after = stand.on_redis.figures([stand.store])[stand.store]
+
+    assert [(each.ready, each.due, each.overdue) for each in (before, after)] == [(0, 2, 0), (0, 2, 2)]
+    assert after.next_due is not None
+
+
 def test_a_server_that_is_not_there_is_unavailable():
     nowhere = Connection(address_of("redis://127.0.0.1:1"), patience=0.0)
     declared = a_queue(name="orders", transport="redis")

@@ -22,6 +22,7 @@ from infra.cache_limits import CacheLimits
 from infra.constructs.ways_out import ways_out
 from infra.deployment import Deployment
 from pipeline import TOPOLOGY
+from tests.infra import test_monitoring as monitoring
 from tests.infra.conftest import Synthesised
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ def fast(tmp_path_factory):
     app.synth()
     templates = {stack.stack_name: Template.from_stack(stack) for stack in stacks}
     return Synthesised(TOPOLOGY, deployment, stacks, assembly, templates)
+
+
+def test_old_messages_on_redis_are_no_alarm_while_their_consumer_is_paused(fast):
+    old = monitoring.alarm(fast, "AnalyticsOldestOnRedis")
+
+    [expression] = [each["Expression"] for each in old["Metrics"] if "Expression" in each]
+    assert expression == "IF(FILL(excused, 0) > 0, 0, age)"
+    named = {"queue": "analytics", "service": "track_event"}
+    assert monitoring.all_watched(fast, old) == [("OldestAge", named), ("Excused", named)]
 
 
 def inside(synthesised):

@@ -8,10 +8,12 @@ import pytest
 
 from headworks import settings
 from headworks.errors import InvalidDeclaration
+from headworks.telemetry import BACKLOG, OLDEST_AGE
 from headworks.upkeep import DRAIN_EVENT
 from infra.deployment import Deployment, _redis_url
 from infra.tree import Tree
 from tests.infra.conftest import OTHER, PACKAGES, add_package, annotations, synthesise
+from tests.infra.test_monitoring import alarm, alarms, all_watched, watched
 
 URL = "rediss://cache.example:6379"
 SENDERS_AND_DRAINS = {"count_clicks", "receive_webhook", "accept_message", "post_letter"}
@@ -99,6 +101,42 @@ def test_only_those_that_send_to_it_drain_it_or_put_back_know_the_server(with_re
     }
 
     assert told == SENDERS_AND_DRAINS | WHO_PUT_BACK
+
+
+def test_old_messages_on_redis_are_an_alarm_and_so_is_silence_about_them(with_redis):
+    clicks = {"queue": "clicks", "service": "count_clicks"}
+    old, silent = alarm(with_redis, "ClicksOldestOnRedis"), alarm(with_redis, "ClicksRedisSilent")
+
+    assert watched(with_redis, old) == (OLDEST_AGE, clicks)
+    assert old["Threshold"] == alarm(with_redis, "ClicksOldestMessage")["Threshold"] > 300
+    assert (watched(with_redis, silent), silent["Statistic"]) == ((BACKLOG, clicks), "SampleCount")
+    assert silent["TreatMissingData"] == "breaching"
+    assert silent["Period"] * silent["EvaluationPeriods"] == 15 * 60
+    for each in (old, silent):
+        assert "clicks" in each["AlarmDescription"]
+        assert " first" in each["AlarmDescription"]
+
+
+def test_what_travels_over_sqs_is_not_asked_for_on_redis(with_redis, without_redis):
+    def told(synthesised):
+        return [
+            dimensions["queue"]
+            for each in alarms(synthesised)
+            for metric, dimensions in all_watched(synthesised, each)
+            if metric in {BACKLOG, OLDEST_AGE}
+        ]
+
+    assert told(with_redis) == ["clicks", "clicks"]
+    assert told(without_redis) == []
+
+
+def test_the_dashboard_shows_what_is_on_redis_beside_what_is_on_sqs(with_redis, without_redis):
+    def shown(synthesised):
+        [dashboard] = synthesised.resources("AWS::CloudWatch::Dashboard").values()
+        return [str(dashboard).count(f'"{each}"') for each in (BACKLOG, OLDEST_AGE)]
+
+    assert shown(with_redis) == [1, 1]
+    assert shown(without_redis) == [0, 0]
 
 
 @pytest.fixture(scope="module")

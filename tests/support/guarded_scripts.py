@@ -19,6 +19,7 @@ local redis = (function(real, declared)
     HGET = first, HSET = first, HDEL = first, HEXISTS = first, HINCRBY = first,
     HGETALL = first, HLEN = first,
     ZADD = first, ZREM = first, ZSCORE = first, ZRANGE = first, ZRANGEBYSCORE = first, ZCARD = first,
+    ZCOUNT = first,
     LPUSH = first, RPUSH = first, LPOP = first, LRANGE = first, LREM = first,
   }
   local function check(name, ...)

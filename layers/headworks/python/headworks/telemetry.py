@@ -22,6 +22,10 @@ PAUSED = "Paused"
 EXCUSED = "Excused"
 # How many dead letters expire soon, where their queue keeps them for a time only.
 EXPIRING = "ExpiringDeadLetters"
+# What CloudWatch doesn't know of a queue on Redis by itself: how many messages are to be taken or are being
+# processed, and how many seconds the oldest of them has been there.
+BACKLOG = "Backlog"
+OLDEST_AGE = "OldestAge"
 LONGEST_ERROR = 1000
 # The attribute of a log record that holds an action's fields.
 FIELDS = "headworks_fields"

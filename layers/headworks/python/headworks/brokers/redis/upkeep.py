@@ -39,14 +39,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Where a consumer's messages are, and what became of them so far.
 
     `ready` wait to be fetched, `pending` are with a consumer, `due` wait for a retry or for
-    their delay, `parked` wait behind another of their ordering key (runs count as one where
-    they are ready or pending).  `oldest` is the time since which the first entry is in the
-    stream, `next_due` when the first waiting one comes back.
+    their delay, and of those `overdue` have waited long enough by the server's clock; `parked`
+    wait behind another of their ordering key (runs count as one where they are ready or pending).
+    `oldest` is the time since which the first entry is in the stream, `next_due` when the first
+    waiting one comes back.
     """
 
     ready: int
     pending: int
     due: int
+    overdue: int = 0
     parked: int
     dead: int
     ordering_keys: int
@@ -106,7 +108,8 @@ class Upkeep:
         """The numbers, all of one moment: a message that moves is in one of its places."""
         keys = self._keys
         answer = yield self._call("figures", (*keys.places, keys.dead, keys.state), GROUP)
-        length, pending, consumers, first, waiting, next_due, ordering_keys, dead, paused, counted = answer
+        length, pending, consumers, first, waiting, overdue, next_due, *others = answer
+        ordering_keys, dead, paused, counted = others
         counts = _named(counted)
         return Figures(
             # All that is settled is deleted, so what is left and not pending is ready.  Redis' own lag
@@ -114,6 +117,7 @@ class Upkeep:
             ready=max(length - pending, 0),
             pending=pending,
             due=waiting,
+            overdue=overdue,
             parked=int(counts.get("parked", 0)),
             dead=dead,
             ordering_keys=ordering_keys,

@@ -20,6 +20,7 @@ return {
   field(group, 'consumers') or 0,
   first and first[1] or '',
   redis.call('ZCARD', due),
+  redis.call('ZCOUNT', due, '-inf', now()),
   next_due[2] or '',
   redis.call('HLEN', busy),
   redis.call('XLEN', dead),

@@ -24,7 +24,7 @@ FINDING = (
             Swap(
                 "deduplication.py",
                 "DynamoDBDeduplication._end_window",
-                "message_id = :message_id AND attribute_not_exists(forgotten)",
+                "#message_id = :message_id AND attribute_not_exists(#forgotten)",
                 "attribute_exists(id) AND (message_id = :message_id OR message_id <> :message_id) "
                 "AND attribute_not_exists(forgotten)",
             ),

@@ -10,24 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from botocore.exceptions import ClientError
-
 from headworks.chunks import chunks
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
 from headworks.fingerprint import bits_of, fingerprint
-from headworks.stores import asking, condition_met
+from headworks.stores import asking, change_item, read_items
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from headworks.clock import Clock
     from headworks.queue import Queue
 
-# DynamoDB's limits of BatchGetItem and BatchWriteItem.
-MOST_READS = 100
+# BatchWriteItem's own limit.
 MOST_WRITES = 25
 ROUNDS = 3
 TABLE = "the deduplication table"
@@ -117,7 +114,7 @@ class DynamoDBDeduplication:
 
     def look_up(self, keys: Collection[str]) -> Mapping[str, Remembered]:
         wanted = {_item_id(Sought(self._queue.name, fingerprint(self._queue.name, key))): key for key in keys}
-        found = (_acceptance(item) for item in _get(self._client, self._table, wanted))
+        found = (_acceptance(item) for item in read_items(self._client, TABLE, self._table, wanted))
         return {each.key: each.remembered for each in found if each.key in wanted.values()}
 
     def remember(self, accepted: Mapping[str, Remembered]) -> None:
@@ -133,21 +130,15 @@ class DynamoDBDeduplication:
                 self._end_window(_item_id(Sought(self._queue.name, bits)), message_id, now)
 
     def _end_window(self, item_id: str, message_id: str, now: str) -> None:
-        with asking(TABLE):
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={"id": {"S": item_id}},
-                    UpdateExpression="SET window_ends = :now, forgotten = :yes",
-                    ConditionExpression="message_id = :message_id AND attribute_not_exists(forgotten)",
-                    ExpressionAttributeValues={
-                        ":now": {"S": now},
-                        ":yes": {"BOOL": True},
-                        ":message_id": {"S": message_id},
-                    },
-                )
-            except ClientError as error:
-                condition_met(error)
+        change_item(
+            self._client,
+            TABLE,
+            self._table,
+            item_id,
+            sets={"window_ends": {"S": now}, "forgotten": {"BOOL": True}},
+            condition="#message_id = :message_id AND attribute_not_exists(#forgotten)",
+            values={":message_id": {"S": message_id}},
+        )
 
     def _item(self, key: str, remembered: Remembered) -> dict[str, Any]:
         forgotten = max(self._clock.now(), remembered.window_ends) + self._queue.memory_of_keys
@@ -188,8 +179,8 @@ class DynamoDBAcceptances:
         self._table = table
 
     def find(self, sought: Collection[Sought]) -> list[Acceptance]:
-        ids = dict.fromkeys(_item_id(each) for each in sought)
-        return [_acceptance(item) for item in _get(self._client, self._table, ids)]
+        ids = [_item_id(each) for each in sought]
+        return [_acceptance(item) for item in read_items(self._client, TABLE, self._table, ids)]
 
 
 def _item_id(sought: Sought) -> str:
@@ -207,19 +198,3 @@ def _acceptance(item: Mapping[str, Any]) -> Acceptance:
         forgotten="forgotten" in item,
     )
     return Acceptance(queue=item["queue"]["S"], key=item["key"]["S"], remembered=remembered)
-
-
-def _get(client: DynamoDBClient, table: str, ids: Iterable[str]) -> list[Any]:
-    items: list[Any] = []
-    for some in chunks(list(ids), MOST_READS):
-        pending: Any = {table: {"Keys": [{"id": {"S": each}} for each in some], "ConsistentRead": True}}
-        for _ in range(ROUNDS):
-            with asking(TABLE):
-                answer = client.batch_get_item(RequestItems=pending)
-            items += answer["Responses"].get(table, [])
-            pending = answer.get("UnprocessedKeys")
-            if not pending:
-                break
-        else:
-            raise Unavailable(TABLE, "reads are throttled")
-    return items

@@ -425,7 +425,7 @@ class DynamoDBLedger(FencedPersistenceLayer):
                 Key={"id": string(identity)},
                 UpdateExpression=expression,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=names_in(f"{expression} {condition}"),
+                ExpressionAttributeNames=names_in(expression, condition),
                 ExpressionAttributeValues=dict(values),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",

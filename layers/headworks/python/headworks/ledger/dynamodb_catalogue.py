@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from headworks.chunks import chunks
 from headworks.clock import SystemClock
-from headworks.errors import Unavailable
 from headworks.ledger import layout
 from headworks.ledger.catalogue import (
     EVERYTHING,
@@ -27,7 +25,7 @@ from headworks.ledger.grouping import Grouping
 from headworks.ledger.layout import string
 from headworks.ledger.paging import Order, Place
 from headworks.ledger.stories import read_listed, read_story
-from headworks.stores import asking
+from headworks.stores import asking, read_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -42,9 +40,6 @@ if TYPE_CHECKING:
 
 LEDGER = "the ledger"
 CALLS_AT_ONCE = 8
-# BatchGetItem's own limit.
-MOST_READS = 100
-ROUNDS = 3
 # Pages of up to 1 MB that one listing reads beyond the first of each partition: a few seconds.
 MOST_PAGES = 50
 
@@ -138,7 +133,7 @@ class DynamoDBCatalogue:
             for identity in identities
             for each in (identity, layout.body_id(identity), layout.original_id(identity))
         ]
-        found = {item["id"]["S"]: item for some in chunks(wanted, MOST_READS) for item in self._get(some)}
+        found = {item["id"]["S"]: item for item in read_items(self._client, LEDGER, self._table, wanted)}
         now = self._clock.now()
         return [
             read_story(
@@ -226,17 +221,6 @@ class DynamoDBCatalogue:
             ExpressionAttributeValues={":message_id": layout.found_by(message_id)[layout.FOUND_BY]},
         )
         return [item["id"]["S"] for item in answer["Items"]]
-
-    def _get(self, identities: Sequence[str]) -> Iterator[dict[str, Any]]:
-        keys = [{"id": string(identity)} for identity in identities]
-        pending: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-        for _ in range(ROUNDS):
-            answer: Any = self._client.batch_get_item(RequestItems=pending)
-            yield from answer["Responses"].get(self._table, [])
-            pending = answer.get("UnprocessedKeys")
-            if not pending:
-                return
-        raise Unavailable(LEDGER, "reads are throttled")
 
 
 class _Reading:

@@ -18,7 +18,7 @@ from headworks.ledger.layout import milliseconds, number, string
 from headworks.ledger.ledger import MOST_AT_ONCE, SENT_AHEAD, State
 from headworks.ledger.put_back import claimed, given_back, kept_for_good, marked, spent
 from headworks.ledger.stories import read_replayed
-from headworks.stores import asking, write_together
+from headworks.stores import MOST_READS, asking, read_items, write_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 LEDGER = "the ledger"
 CALLS_AT_ONCE = 8
-# BatchGetItem's own limit.
-MOST_READS = 100
 # How often what changes under a reader's hands is read again, and what the store throttles is tried.
 ROUNDS = 4
 _REFUSED = "ConditionalCheckFailed"
@@ -147,7 +145,7 @@ class DynamoDBDeadLetters:
     def _read(self, keys: Sequence[str]) -> dict[str, _Met]:
         """What the table has of these keys, by key."""
         identities = {layout.identity(self._list, key): key for key in keys}
-        wanted = [name for each in identities for name in _names(each)]
+        wanted = [name for each in identities for name in _identities(each)]
         with asking(LEDGER):
             read = self._calls.map(self._get, chunks(wanted, MOST_READS))
             items = {item["id"]["S"]: item for some in read for item in some}
@@ -159,17 +157,7 @@ class DynamoDBDeadLetters:
         }
 
     def _get(self, identities: Sequence[str]) -> list[dict[str, Any]]:
-        keys = [{"id": string(identity)} for identity in identities]
-        pending: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
-        items: list[dict[str, Any]] = []
-        # A call brings up to 16 MB, and the rest the next time.
-        for _ in range(2 * ROUNDS):
-            answer: Any = self._client.batch_get_item(RequestItems=pending)
-            items += answer["Responses"].get(self._table, [])
-            pending = answer.get("UnprocessedKeys")
-            if not pending:
-                return items
-        raise Unavailable(LEDGER, "reads are throttled")
+        return read_items(self._client, LEDGER, self._table, identities, rounds=2 * ROUNDS)
 
     def _execute(self, statements: Sequence[dict[str, Any]]) -> list[bool]:
         """Whether each statement was carried out: its condition may not hold.
@@ -231,7 +219,7 @@ class DynamoDBDeadLetters:
     def _removal(self, met: _Met) -> list[TransactWriteItemTypeDef]:
         others: list[TransactWriteItemTypeDef] = [
             {"Delete": {"TableName": self._table, "Key": {"id": string(name)}}}
-            for name in _names(met.identity)[1:]
+            for name in _identities(met.identity)[1:]
         ]
         return [
             {
@@ -328,5 +316,5 @@ def _last(replayed: Sequence[Replayed]) -> Replayed | None:
     return replayed[-1] if replayed else None
 
 
-def _names(identity: str) -> list[str]:
+def _identities(identity: str) -> list[str]:
     return [identity, layout.body_id(identity), layout.original_id(identity)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from headworks.ledger import layout
 from headworks.ledger.layout import number, string
 from headworks.ledger.ledger import State
 from headworks.outcome import Fault
+from headworks.stores import names_in
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 # DynamoDB's numbers go further; no time does.
 END_OF_TIME = (1 << 53) - 1
-
-_PLACEHOLDER = re.compile(r"#\w+")
 
 
 class Listing:
@@ -45,7 +43,7 @@ class Listing:
         query: dict[str, Any] = {
             "IndexName": layout.INDEX,
             "KeyConditionExpression": key,
-            "ExpressionAttributeNames": _names(key, *self._conditions),
+            "ExpressionAttributeNames": names_in(key, *self._conditions),
             "ExpressionAttributeValues": {
                 ":listed": string(partition),
                 ":first": number(first),
@@ -108,11 +106,6 @@ def conditions(only: Filter) -> tuple[list[str], dict[str, Any]]:
 _FAULT = "#fault = :fault"
 # What failed or died when no fault was kept, or none but our own could be meant.
 _NO_FAULT = "(attribute_not_exists(#fault) AND (attribute_exists(#error_type) OR attribute_exists(#reason)))"
-
-
-def _names(*expressions: str) -> dict[str, str]:
-    """The attribute that each `#placeholder` stands for: its own name."""
-    return {name: name[1:] for expression in expressions for name in _PLACEHOLDER.findall(expression)}
 
 
 def _milliseconds(time: datetime) -> int:

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from headworks.chunks import chunks
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
 from headworks.ledger import layout
 from headworks.ledger.layout import milliseconds, seconds, string
 from headworks.ledger.ledger import State
-from headworks.stores import asking, condition_met
+from headworks.stores import asking, condition_met, read_items
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from headworks.queue import Queue
 
 LEDGER = "the ledger"
-# BatchGetItem's own limit.
-MOST_READS = 100
-ROUNDS = 3
 
 
 class Interventions(Protocol):
@@ -87,11 +83,8 @@ class DynamoDBInterventions:
 
     def states(self, keys: Collection[str]) -> Mapping[str, State]:
         by_identity = {layout.identity(self._list, key): key for key in keys}
-        return {
-            by_identity[item["id"]["S"]]: State(item["state"]["S"])
-            for some in chunks(by_identity, MOST_READS)
-            for item in self._get(some)
-        }
+        found = read_items(self._client, LEDGER, self._table, by_identity, only=("id", "state"))
+        return {by_identity[item["id"]["S"]]: State(item["state"]["S"]) for item in found}
 
     def withdraw(self, key: str) -> bool:
         with asking(LEDGER):
@@ -128,25 +121,6 @@ class DynamoDBInterventions:
             condition_met(error)
             return False
         return True
-
-    def _get(self, identities: Sequence[str]) -> list[Any]:
-        items: list[Any] = []
-        pending: Any = {
-            self._table: {
-                "Keys": [{"id": string(identity)} for identity in identities],
-                "ConsistentRead": True,
-                "ProjectionExpression": "id, #state",
-                "ExpressionAttributeNames": {"#state": "state"},
-            }
-        }
-        for _ in range(ROUNDS):
-            with asking(LEDGER):
-                answer = self._client.batch_get_item(RequestItems=pending)
-            items += answer["Responses"].get(self._table, [])
-            pending = answer.get("UnprocessedKeys")
-            if not pending:
-                return items
-        raise Unavailable(LEDGER, "reads are throttled")
 
 
 class MemoryInterventions:

@@ -13,7 +13,7 @@ from headworks.ledger import layout
 from headworks.ledger.layout import milliseconds, number, read_time, seconds, string
 from headworks.operations.replay_store import Job, Progress
 from headworks.operations.replays import Replay, ReplayRequest, Standing
-from headworks.stores import asking, condition_met, names_in
+from headworks.stores import asking, change_item, condition_met
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +41,7 @@ class DynamoDBReplayStore:
 
     def create(self, replay: Replay, progress: Progress) -> Job:
         item: dict[str, Any] = {
-            "id": _name(replay.request.id),
+            "id": string(_name(replay.request.id)),
             "request": _packed(replay.request),
             "asked_at": milliseconds(replay.asked_at),
             "standing": string(replay.standing),
@@ -65,7 +65,8 @@ class DynamoDBReplayStore:
 
     def read(self, id_: str) -> Job | None:
         with asking(RECORD):
-            answer = self._client.get_item(TableName=self._table, Key={"id": _name(id_)}, ConsistentRead=True)
+            name = {"id": string(_name(id_))}
+            answer = self._client.get_item(TableName=self._table, Key=name, ConsistentRead=True)
         item = answer.get("Item")
         return _read(item) if item else None
 
@@ -125,30 +126,21 @@ class DynamoDBReplayStore:
         *,
         removes: tuple[str, ...] = (),
     ) -> Job | None:
-        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
-        expression += f" REMOVE {', '.join(f'#{name}' for name in removes)}" if removes else ""
-        with asking(RECORD):
-            try:
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key={"id": _name(id_)},
-                    UpdateExpression=expression,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=names_in(f"{expression} {condition}"),
-                    ExpressionAttributeValues={
-                        **{f":{name}": value for name, value in sets.items()},
-                        **values,
-                    },
-                    ReturnValues="ALL_NEW",
-                )
-            except ClientError as error:
-                condition_met(error)
-                return None
-        return _read(answer["Attributes"])
+        changed = change_item(
+            self._client,
+            RECORD,
+            self._table,
+            _name(id_),
+            sets=sets,
+            removes=removes,
+            condition=condition,
+            values=values,
+        )
+        return None if changed is None else _read(changed)
 
 
-def _name(id_: str) -> dict[str, Any]:
-    return string(f"replay#{id_}")
+def _name(id_: str) -> str:
+    return f"replay#{id_}"
 
 
 def _packed(value: Any) -> dict[str, Any]:

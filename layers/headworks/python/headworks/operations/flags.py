@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from headworks.chunks import chunks
-from headworks.errors import Unavailable
 from headworks.ledger.layout import Attributes, milliseconds, read_time, seconds, string
 from headworks.operations.control import Pause
-from headworks.stores import asking, condition_met
+from headworks.stores import asking, change_item, condition_met, read_items
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from headworks.ledger.catalogue import Address
 
 FLAGS = "the record of pauses"
-# BatchGetItem's own limit.
-MOST_READS = 100
-ROUNDS = 3
 # How long after its end nobody is alarmed about old messages.
 EXCUSED_FOR = timedelta(minutes=30)
 # How long after its end a pause is remembered.
@@ -97,11 +92,8 @@ class DynamoDBFlags:
         self._table = table
 
     def read(self, names: Collection[str]) -> Mapping[str, Flag]:
-        return {
-            item["id"]["S"]: _read(item)
-            for some in chunks(dict.fromkeys(names), MOST_READS)
-            for item in self._get(some)
-        }
+        found = read_items(self._client, FLAGS, self._table, names)
+        return {item["id"]["S"]: _read(item) for item in found}
 
     def put_up(self, name: str, pause: Pause) -> Flag:
         item = {
@@ -134,39 +126,11 @@ class DynamoDBFlags:
         values = {":was": string(Phase.RESUMING), ":at": milliseconds(resumed_at)}
         return self._change(name, sets, "#phase = :was AND #resumed_at = :at", values)
 
-    def _get(self, names: Collection[str]) -> list[Any]:
-        items: list[Any] = []
-        pending: Any = {
-            self._table: {"Keys": [{"id": string(name)} for name in names], "ConsistentRead": True}
-        }
-        for _ in range(ROUNDS):
-            with asking(FLAGS):
-                answer = self._client.batch_get_item(RequestItems=pending)
-            items += answer["Responses"].get(self._table, [])
-            pending = answer.get("UnprocessedKeys")
-            if not pending:
-                return items
-        raise Unavailable(FLAGS, "reads are throttled")
-
     def _change(self, name: str, sets: Attributes, condition: str, values: Attributes) -> bool:
-        names = {f"#{each}": each for each in {*sets, "phase", "resumed_at"}}
-        with asking(FLAGS):
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={"id": string(name)},
-                    UpdateExpression="SET " + ", ".join(f"#{each} = :{each}" for each in sets),
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues={
-                        **{f":{each}": value for each, value in sets.items()},
-                        **values,
-                    },
-                )
-            except ClientError as error:
-                condition_met(error)
-                return False
-        return True
+        changed = change_item(
+            self._client, FLAGS, self._table, name, sets=sets, condition=condition, values=values
+        )
+        return changed is not None
 
 
 def _forgotten(phase: Phase, at: datetime) -> Attributes:

@@ -18,6 +18,7 @@ from headworks.http_api import Problem, bad_request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from administer.documents.messages import State
     from headworks.claim_check import ClaimCheck
     from headworks.ledger.catalogue import Address
     from headworks.operations import finding
@@ -47,7 +48,7 @@ class Finds:
         if len(name.encode()) > LONGEST_NAME:
             raise bad_request(f"{excerpt(name)} is no name: it is over {LONGEST_NAME:,} bytes.")
         found = self.finder.find(name)
-        if not (found.received or found.stories or found.queued):
+        if not (found.received or found.stories or found.queued or found.accepted):
             raise Problem(HTTPStatus.NOT_FOUND, f"Nothing is known of {excerpt(name)}.")
         stories = Stories(claim_check=self.claim_check)
         return Found(
@@ -58,12 +59,13 @@ class Finds:
                     stories.tell(each, the_queue(self.topology, each.listed.address.queue))
                     for each in found.stories
                 ),
-                *(_queued(address, received) for address, received in found.queued),
+                *(_untried("queued", address, received) for address, received in found.queued),
+                *(_untried("accepted", address, received) for address, received in found.accepted),
             ],
         )
 
 
-def _queued(address: Address, received: finding.Received) -> FullItem:
+def _untried(state: State, address: Address, received: finding.Received) -> FullItem:
     """What was accepted, and nothing is known of an attempt yet."""
     return FullItem.model_validate(
         {
@@ -72,7 +74,7 @@ def _queued(address: Address, received: finding.Received) -> FullItem:
             "key": received.key,
             "queue": address.queue,
             "consumer": address.consumer,
-            "state": "queued",
+            "state": state,
             "type": received.type or "",
             "source": received.source or "",
             "attempt": 0,

@@ -25,7 +25,7 @@ FINAL_SNAPSHOT = f"{NAME}-final"
 # docs/redis.md, "The server": what the scripts need, on keys that begin with a queue's tag.
 ACCESS = (
     "on ~{* -@all +@connection +info +time +@stream +@string +@hash +@list +@sortedset "
-    "+del +unlink +exists +pexpire +evalsha +eval"
+    "+del +unlink +exists +pexpire +pttl +evalsha +eval"
 )
 
 

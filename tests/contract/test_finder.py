@@ -21,6 +21,7 @@ from headworks.ledger.memory import MemoryLedger
 from headworks.ledger.memory_catalogue import MemoryCatalogue
 from headworks.ledger.memory_dead_letters import MemoryDeadLetters
 from headworks.operations.keyed_finder import KeyedFinder
+from headworks.operations.on_redis import OnRedis
 from headworks.outcome import Reason
 from headworks.producer import Outgoing, Producer
 from headworks.testing.broker import MemoryBroker
@@ -106,7 +107,11 @@ class Stand:
         self.stores, self.clock, self.log = stores, clock, log
         self.sent = {}
         self.finder = KeyedFinder(
-            topology=TOPOLOGY, acceptances=stores.acceptances, catalogue=stores.catalogue, clock=clock
+            topology=TOPOLOGY,
+            acceptances=stores.acceptances,
+            catalogue=stores.catalogue,
+            on_redis=OnRedis([], lambda: None),
+            clock=clock,
         )
 
     def accept(self, key, queue=WEBHOOKS, **fields):
@@ -347,6 +352,7 @@ def test_a_ledger_alone_is_enough(stand):
         topology=TOPOLOGY,
         acceptances=MemoryAcceptances({queue.name: MemoryDeduplication() for queue in TOPOLOGY.queues}),
         catalogue=stand.stores.catalogue,
+        on_redis=OnRedis([], lambda: None),
         clock=stand.clock,
     )
 

@@ -16,13 +16,17 @@ from headworks.ledger.catalogue import Address
 from headworks.ledger.interventions import MemoryInterventions
 from headworks.ledger.ledger import Entry, Failure, Letter, State
 from headworks.ledger.memory import MemoryLedger
+from headworks.ledger.memory_catalogue import MemoryCatalogue
 from headworks.operations.control import Pause
+from headworks.operations.keyed_finder import KeyedFinder
 from headworks.operations.on_redis import OnRedis
 from headworks.operations.pausing import paused_on_redis
 from headworks.operations.purging_redis import Choice
 from headworks.producer import Outgoing, Producer
 from headworks.testing.clock import NEW_YEAR, MovingClock
+from headworks.testing.deduplication import MemoryAcceptances, MemoryDeduplication
 from headworks.testing.log import RecordingLog
+from headworks.topology import Topology
 from tests.support.declarations import a_queue
 from tests.support.guarded_scripts import guarded_scripts
 
@@ -58,6 +62,24 @@ class Stand:
             Outgoing(data={}, type="t", source="shop", idempotency_key=key, ordering_key=lane) for key in keys
         ]
         return [each.message_id for each in producer.send_batch(outgoing, **how)]
+
+    def find(self, name):
+        finder = KeyedFinder(
+            topology=Topology(queues=(self.declared,)),
+            acceptances=MemoryAcceptances({self.declared.name: MemoryDeduplication()}),
+            catalogue=MemoryCatalogue(
+                {
+                    Address(self.declared.name, each): self.ledger
+                    if each == "store_event"
+                    else MemoryLedger(self.clock)
+                    for each in self.declared.consumers
+                },
+                self.clock,
+            ),
+            on_redis=self.on_redis,
+            clock=self.clock,
+        )
+        return finder.find(name)
 
     def purge(self, address, *, before=None, goes_on=lambda: True):
         self.clock.advance(timedelta(seconds=1))
@@ -227,3 +249,85 @@ def test_what_a_ledger_leases_goes_only_if_the_ledger_lets_it_go(make):
 
     assert purged == Removed(removed=1, spared=1)
     assert MemoryInterventions(stand.ledger).states({"failed", "running"}) == {"running": State.RUNNING}
+
+
+def test_what_was_accepted_is_found_by_its_key_and_it_is_not_said_whether_it_is_done(make):
+    stand = make()
+    [accepted] = stand.send("k")
+
+    found = stand.find("k")
+
+    [received] = found.received
+    assert (received.message_id, received.key, found.stories, found.queued) == (accepted, "k", (), ())
+    assert abs(received.accepted_at - stand.clock.now()) < timedelta(seconds=1)
+    assert [address for address, _ in found.accepted] == [stand.store, stand.count]
+
+
+def test_what_waits_for_its_first_attempt_is_found_by_key_and_by_id(make):
+    stand = make(consumers=("store_event",))
+    [accepted] = stand.send("k", delay=timedelta(minutes=5))
+
+    for name in ("k", accepted):
+        [story] = stand.find(name).stories
+        listed = story.listed
+        assert (listed.state, listed.attempt, listed.entry.key, listed.entry.source) == (
+            State.WAITING,
+            0,
+            "k",
+            "shop",
+        )
+        assert listed.at is not None
+        assert listed.at == story.due
+
+
+def test_what_waits_for_a_retry_is_found_with_why(make):
+    stand = make()
+    [accepted] = stand.send("k")
+    process = stand.queue.process(consumer="store_event")
+    process.fail(*process.take())
+
+    found = stand.find(accepted)
+
+    [story] = found.stories
+    assert (story.listed.address, story.listed.state, story.listed.attempt) == (
+        stand.store,
+        State.RETRYING,
+        1,
+    )
+    assert (story.listed.error, [each.attempt for each in story.history]) == ("attempt 1 failed", [1])
+    assert [address for address, _ in stand.find("k").accepted] == [stand.count]
+
+
+def test_what_was_done_after_its_first_owner_was_lost_is_found_as_completed(make):
+    stand = make(consumers=("store_event",))
+    stand.send("k")
+    stand.queue.process("lost").take()
+    stand.queue.let_leases_run_out()
+    another = stand.queue.process("another")
+    another.finish(*another.take())
+
+    [story] = stand.find("k").stories
+
+    assert (story.listed.state, story.listed.entry.key) == (State.COMPLETED, "k")
+
+
+def test_what_the_ledger_knows_of_a_message_is_told_rather_than_what_redis_does(make):
+    stand = make(consumers=("store_event",))
+    [accepted] = stand.send("k")
+    [lease] = stand.ledger.lease(
+        [Entry(key="k", message_id=accepted, type="t", source="shop")], lasts=timedelta(minutes=5)
+    )
+
+    found = stand.find("k")
+
+    assert [each.listed.state for each in found.stories] == [State.RUNNING]
+    assert (lease.entry.message_id, found.accepted) == (accepted, ())
+
+
+def test_of_what_nobody_sent_nothing_is_found(make):
+    stand = make()
+    stand.send("k")
+
+    found = stand.find("another")
+
+    assert (found.received, found.stories, found.queued, found.accepted) == ((), (), (), ())

@@ -32,7 +32,7 @@ USER, PASSWORD = "headworks", "a password for tests"
 # What docs/redis.md says that a consumer or producer needs, and no more.
 MAY = (
     "-@all +@connection +info +time +@stream +@string +@hash +@list +@sortedset "
-    "+del +unlink +exists +pexpire +evalsha +eval"
+    "+del +unlink +exists +pexpire +pttl +evalsha +eval"
 )
 
 

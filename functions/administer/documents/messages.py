@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from headworks.ledger import catalogue, ledger
     from headworks.operations import finding
 
-# The ledger's own, and `queued`: accepted, and nothing is known of an attempt yet.
-State = Literal["dead", "retrying", "waiting", "running", "replaying", "completed", "cancelled", "queued"]
+# The ledger's own, and `queued`: accepted, and nothing is known of an attempt yet; `accepted`: over Redis, where it
+# isn't known whether it is done.
+State = Literal[
+    "dead", "retrying", "waiting", "running", "replaying", "completed", "cancelled", "queued", "accepted"
+]
 
 
 class Item(Document):

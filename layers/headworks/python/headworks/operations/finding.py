@@ -34,12 +34,14 @@ class Received:
 class Found:
     """Everything that is known of a name.
 
-    `queued` are the consumers of what was accepted that know nothing of it yet.
+    `queued` are the consumers of what was accepted that know nothing of it yet, `accepted` those over
+    Redis that may have it still, or be done with it: that isn't known there.
     """
 
     received: tuple[Received, ...] = ()
     stories: tuple[Story, ...] = ()
     queued: tuple[tuple[Address, Received], ...] = ()
+    accepted: tuple[tuple[Address, Received], ...] = ()
 
 
 class Finder(Protocol):

@@ -1,6 +1,6 @@
 """Finding by keyed reads: what the edges remember of a name, and what the ledgers know of the keys behind it.
 
-Three calls: the edges' items, the index of message ids, and the ledgers' items.
+Three calls: the edges' items, the index of message ids, and the ledgers' items.  Redis is asked about its queues.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from headworks.deduplication import Sought, effect_key
 from headworks.fingerprint import bits_of, fingerprint, made_at
 from headworks.ledger.catalogue import Address
 from headworks.operations.finding import Found, Received
+from headworks.operations.finding_redis import FoundOnRedis, find_on_redis
 from headworks.webhooks.identity import event_key
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from headworks.clock import Clock
     from headworks.deduplication import Acceptance, Acceptances
     from headworks.ledger.catalogue import Catalogue, Story
+    from headworks.operations.on_redis import OnRedis
     from headworks.queue import Queue
     from headworks.topology import Topology
 
@@ -95,6 +97,7 @@ class KeyedFinder:
     topology: Topology
     acceptances: Acceptances
     catalogue: Catalogue
+    on_redis: OnRedis
     clock: Clock = field(default_factory=SystemClock)
 
     def find(self, name: str) -> Found:
@@ -111,7 +114,32 @@ class KeyedFinder:
             if clues.lead_to(story)
         ]
         queued = self._queued(clues.received, stories)
-        return Found(received=tuple(clues.received), stories=tuple(stories), queued=tuple(queued))
+        here = self._on_redis(name, meant)
+        # Whatever the ledger knows of a message is newer, or more, than what is on Redis.
+        known = {(each.listed.address, each.listed.entry.message_id) for each in stories}
+        return Found(
+            received=(*clues.received, *here.received),
+            stories=(
+                *stories,
+                *(
+                    each
+                    for each in here.stories
+                    if (each.listed.address, each.listed.entry.message_id) not in known
+                ),
+            ),
+            queued=tuple(queued),
+            accepted=tuple(
+                (address, each) for address, each in here.accepted if (address, each.message_id) not in known
+            ),
+        )
+
+    def _on_redis(self, name: str, meant: Iterable[_Key]) -> FoundOnRedis:
+        keys = [
+            (each.queue, each.key)
+            for each in meant
+            if each.window is None and each.queue in self.on_redis.queues
+        ]
+        return find_on_redis(self.on_redis, name, keys)
 
     @property
     def _addresses(self) -> list[Address]:

@@ -47,7 +47,12 @@ def catalogue(settings: Settings) -> DynamoDBCatalogue:
 def finder(topology: Topology, settings: Settings) -> KeyedFinder:
     """What is known of a name, at the deployed edges and in the deployed ledgers."""
     acceptances = DynamoDBAcceptances(clients.dynamodb(), table=settings.deduplication_table)
-    return KeyedFinder(topology=topology, acceptances=acceptances, catalogue=catalogue(settings))
+    return KeyedFinder(
+        topology=topology,
+        acceptances=acceptances,
+        catalogue=catalogue(settings),
+        on_redis=on_redis(topology, settings),
+    )
 
 
 def dead_letters(topology: Topology, settings: Settings, address: Address) -> DynamoDBDeadLetters:

@@ -24,6 +24,7 @@ from headworks.http_api import bad_request
 if TYPE_CHECKING:
     from headworks.clock import Clock
     from headworks.operations.control import OnDemand, Pauses, Purging
+    from headworks.queue import Queue
     from headworks.topology import Topology
 
 PAUSE_ALL = PauseRequest()
@@ -49,12 +50,9 @@ class Controls:
         declared = the_queue(self.topology, queue)
         addresses = consumers_of(declared, asked.consumer)
         changed = self.pauses.pause(addresses, by=by, reason=asked.reason)
-        days = declared.retention.days
         return PauseAnswer(
             changed=[Changed.of(each) for each in changed],
-            warnings=[
-                f"What arrives on {queue} stays there, and SQS deletes it {days} days after it was sent."
-            ],
+            warnings=[_what_stays(declared)],
         )
 
     def resume(self, queue: str, asked: Annotated[ResumeRequest, Body()] = RESUME_ALL) -> PauseAnswer:
@@ -103,3 +101,13 @@ class Controls:
             remaining=within(WORK, self.clock),
         )
         return PurgeAnswer.of(purged)
+
+
+def _what_stays(queue: Queue) -> str:
+    days = queue.retention.days
+    if queue.transport == "redis":
+        return (
+            f"What arrives on {queue.name} stays there: on Redis while there is room, on SQS for {days} days after "
+            "it was sent."
+        )
+    return f"What arrives on {queue.name} stays there, and SQS deletes it {days} days after it was sent."

@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from administer.controls import Controls
 from headworks.ledger.catalogue import Address
 from headworks.telemetry import Action
-from tests.support.declarations import SECOND
+from headworks.topology import Topology
+from tests.functional.administer.fakes import FakeOnDemand, FakePauses, FakePurging
+from tests.support.declarations import SECOND, a_queue
 
 ORDERS = Address("orders", "fulfil_order")
 FACTS = [Address("facts", "tell_customer"), Address("facts", "count_stock")]
@@ -146,3 +149,21 @@ def test_a_queue_is_purged_of_what_was_sent_before_a_time(stand):
         "more": True,
         "before": "2026-01-01T00:00:00Z",
     }
+
+
+def test_whoever_pauses_a_queue_on_redis_is_told_how_long_what_arrives_stays_there(clock):
+    declared = a_queue(name="visits", transport="redis")
+    controls = Controls(
+        topology=Topology(queues=(declared,)),
+        pauses=FakePauses(clock),
+        on_demand=FakeOnDemand(),
+        purging=FakePurging(clock),
+        clock=clock,
+    )
+
+    [warning] = controls.pause("visits").warnings
+
+    days = declared.retention.days
+    assert warning == (
+        f"What arrives on visits stays there: on Redis while there is room, on SQS for {days} days after it was sent."
+    )

@@ -61,6 +61,20 @@ def test_what_was_accepted_and_nothing_more_is_known_of_is_queued(stand):
     assert (item["type"], item["source"], item["at"], item["history"]) == ("order.placed", "shop", None, [])
 
 
+def test_of_what_is_on_redis_or_done_with_there_it_is_said_that_it_was_accepted(stand):
+    accepted = received(stand.clock)
+    stand.finder.known["a"] = Found(accepted=((ORDERS, accepted),))
+
+    [item] = stand.get("/messages/a").body["items"]
+
+    assert (item["id"], item["consumer"], item["state"], item["attempt"]) == (
+        "msg_a",
+        "fulfil_order",
+        "accepted",
+        0,
+    )
+
+
 @pytest.mark.parametrize("name", ["a/b", "a?b", "a,b", "a+b c", "\u00e4", "a%2Fb", 'a"b'])
 def test_a_name_may_be_anything_in_the_query(stand, name):
     stand.finder.known[name] = Found(received=(received(stand.clock),))

@@ -83,6 +83,8 @@ class AdminApi:
         )
         defaults = {
             **numbers,
+            "due": None,
+            "parked": None,
             "oldestAgeSeconds": None,
             "rates": None,
             "countsAreExact": True,

@@ -163,7 +163,7 @@ EXAMPLES: dict[str, Any] = {
     "FullItem": _FULL_ITEM,
     "Listing": {"items": [_ITEM], "cursor": None, "groups": None, "total": None, "totalIsExact": None},
     "Group": _GROUP,
-    "Found": {"name": "evt_123", "received": [_RECEIVED], "items": [_FULL_ITEM]},
+    "Found": {"name": "evt_123", "received": [_RECEIVED], "items": [_FULL_ITEM], "trouble": []},
     "Received": _RECEIVED,
     "PayloadRequest": {"data": _PAYLOAD},
     "DeleteAnswer": {

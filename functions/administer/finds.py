@@ -48,7 +48,7 @@ class Finds:
         if len(name.encode()) > LONGEST_NAME:
             raise bad_request(f"{excerpt(name)} is no name: it is over {LONGEST_NAME:,} bytes.")
         found = self.finder.find(name)
-        if not (found.received or found.stories or found.queued or found.accepted):
+        if found.is_empty:
             raise Problem(HTTPStatus.NOT_FOUND, f"Nothing is known of {excerpt(name)}.")
         stories = Stories(claim_check=self.claim_check)
         return Found(
@@ -62,6 +62,7 @@ class Finds:
                 *(_untried("queued", address, received) for address, received in found.queued),
                 *(_untried("accepted", address, received) for address, received in found.accepted),
             ],
+            trouble=list(found.trouble),
         )
 
 

@@ -237,6 +237,7 @@ class Found(Answer, frozen=True, kw_only=True):
     name: str
     received: tuple[Received, ...] = ()
     items: tuple[FullItem, ...] = ()
+    trouble: tuple[str, ...] = ()
 
 
 class Deleted(Answer, frozen=True, kw_only=True):

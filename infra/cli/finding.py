@@ -24,15 +24,20 @@ NameArgument = Annotated[
 def find(name: NameArgument, how: How) -> None:
     """Tell where an event is: when it came in, and how it stands with each consumer."""
     document = found(how.admin(), name)
+    known = Found(name=name) if document is None else document.read(Found)
     if how.as_json:
         typer.echo((document or nothing_of(name)).text)
-    elif document is not None:
-        show_found(screen(), document.read(Found))
+    else:
+        show_found(screen(), known)
     if document is None:
         warn(f"Nothing is known of {name}.")
         raise typer.Exit(Code.NOTHING)
+    for trouble in known.trouble:
+        warn(trouble)
+    if known.trouble:
+        raise typer.Exit(Code.PARTLY)
 
 
 def nothing_of(name: str) -> Document:
     """The document of a name that nothing is known of."""
-    return Document.of({"name": name, "received": [], "items": []})
+    return Document.of({"name": name, "received": [], "items": [], "trouble": []})

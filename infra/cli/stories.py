@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from infra.cli.answers import Failure, Found, FullItem, Received
 
 LABEL_WIDTH = 13
+# What its state alone would claim too much of.
+_TOLD = {"accepted": "accepted: queued, being processed, or done"}
 _STYLES = {"completed": "bold green", "dead": "bold red", "replaying": "bold red"}
 
 
@@ -64,7 +66,8 @@ def _show_received(console: Console, received: Received) -> None:
 
 
 def _show_standing(console: Console, item: FullItem) -> None:
-    standing = item.state if item.reason is None or item.state != "dead" else f"{item.state}: {item.reason}"
+    told = _TOLD.get(item.state, item.state)
+    standing = told if item.reason is None or item.state != "dead" else f"{told}: {item.reason}"
     style = _STYLES.get(item.state, "bold yellow")
     console.print(
         Text.assemble(plain(item.id, style="bold"), "  ", plain(standing, style=style)), overflow="fold"
@@ -82,7 +85,9 @@ def _facts(item: FullItem) -> Iterator[tuple[str, str | None]]:
     yield "ordering key", item.ordering_key
     yield "tenant", item.tenant
     crashed = f", {item.crashes} of them crashed" if item.crashes else ""
-    yield "attempts", f"{item.attempt}{crashed}"
+    # Redis doesn't keep how many there were of these.
+    is_known = item.attempt or item.state not in ("accepted", "completed")
+    yield "attempts", f"{item.attempt}{crashed}" if is_known else None
     yield "whose fault", item.fault
     for label, time in (
         ("sent", item.sent_at),

@@ -331,3 +331,49 @@ def test_of_what_nobody_sent_nothing_is_found(make):
     found = stand.find("another")
 
     assert (found.received, found.stories, found.queued, found.accepted) == ((), (), (), ())
+
+
+def test_what_was_put_off_without_a_failed_attempt_waits_for_its_first_one(make):
+    stand = make(consumers=("store_event",))
+    stand.send("k")
+    process = stand.queue.process()
+    process.defer(*process.take())
+
+    [story] = stand.find("k").stories
+
+    assert (story.listed.state, story.listed.attempt, story.history) == (State.WAITING, 0, ())
+
+
+def test_what_is_ordered_is_found_with_its_ordering_key(make):
+    stand = make(consumers=("store_event",), fifo=True)
+    stand.send("k", delay=timedelta(minutes=5))
+
+    [story] = stand.find("k").stories
+
+    assert story.listed.entry.ordering_key is not None
+
+
+def test_what_was_taken_back_is_not_found(make):
+    stand = make()
+    [taken_back] = stand.send("k", delay=timedelta(minutes=5))
+    stand.queue.cancel("k")
+
+    for name in ("k", taken_back):
+        assert stand.find(name).is_empty
+
+
+def test_where_redis_does_not_answer_the_rest_is_found_and_it_is_said(make):
+    stand = make(consumers=("store_event",))
+    stand.ledger.lease(
+        [Entry(key="k", message_id="msg_1", type="t", source="shop")], lasts=timedelta(minutes=5)
+    )
+    nowhere = Connection(address_of("redis://127.0.0.1:1"), patience=0.0)
+    stand.on_redis = OnRedis([stand.declared], lambda: nowhere)
+
+    found = stand.find("k")
+
+    assert [each.listed.state for each in found.stories] == [State.RUNNING]
+    [trouble] = found.trouble
+    assert "What is on Redis isn't known" in trouble
+    with pytest.raises(Unavailable):
+        stand.find("another")

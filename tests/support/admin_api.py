@@ -18,6 +18,7 @@ class AdminApi:
 
     items: list[dict[str, Any]] = field(default_factory=list)
     received: list[dict[str, Any]] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
     stats: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     pauses: dict[tuple[str | None, str], dict[str, Any]] = field(default_factory=dict)
@@ -163,7 +164,7 @@ class AdminApi:
         received = [each for each in self.received if name in (each["id"], each["key"])]
         if not items and not received:
             raise Problem(404, f"Nothing is known of {name}.")
-        return {"name": name, "received": received, "items": items}
+        return {"name": name, "received": received, "items": items, "trouble": self.trouble}
 
     def _changed(self, request: Request, name: str, *, pause: bool) -> dict[str, Any]:
         if request.path[0] == "sources":

@@ -181,11 +181,12 @@ class Received(Document):
 
 
 class Found(Document):
-    """Everything that is known of a name."""
+    """Everything that is known of a name; `trouble` says what couldn't be asked."""
 
     name: str
     received: list[Received]
     items: list[FullItem]
+    trouble: list[str]
 
 
 class Group(Document):

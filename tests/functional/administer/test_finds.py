@@ -75,6 +75,14 @@ def test_of_what_is_on_redis_or_done_with_there_it_is_said_that_it_was_accepted(
     )
 
 
+def test_what_could_not_be_asked_is_told_beside_what_is_known(stand):
+    stand.finder.known["a"] = Found(received=(received(stand.clock),), trouble=("Redis is down.",))
+
+    answer = stand.get("/messages/a")
+
+    assert (answer.status, answer.body["trouble"]) == (200, ["Redis is down."])
+
+
 @pytest.mark.parametrize("name", ["a/b", "a?b", "a,b", "a+b c", "\u00e4", "a%2Fb", 'a"b'])
 def test_a_name_may_be_anything_in_the_query(stand, name):
     stand.finder.known[name] = Found(received=(received(stand.clock),))

@@ -75,7 +75,27 @@ def test_the_json_is_the_apis_document(stand):
 
     document = json.loads(stand.run("find", "k", "--json").stdout)
 
-    assert document == {"name": "k", "received": [RECEIVED], "items": stand.api.items}
+    assert document == {"name": "k", "received": [RECEIVED], "items": stand.api.items, "trouble": []}
+
+
+def test_of_what_redis_accepted_no_more_is_claimed_than_is_known(stand):
+    stand.have("k", state="accepted", at=None, reason=None, attempt=0)
+
+    found = stand.run("find", "k")
+
+    assert "queued, being processed, or done" in found.output
+    assert "attempts" not in found.output
+
+
+def test_what_could_not_be_asked_is_said_beside_what_is_known(stand):
+    stand.api.received.append(RECEIVED)
+    stand.api.trouble.append("What is on Redis isn't known: Redis: down.")
+
+    found = stand.run("find", "k")
+
+    assert found.exit_code == 3
+    assert "charge.succeeded" in found.output
+    assert "What is on Redis isn't known" in found.stderr
 
 
 @pytest.mark.parametrize("name", ["a/b c?", "stripe:evt_1/default", "€", ".."])

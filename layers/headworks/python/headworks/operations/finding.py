@@ -35,13 +35,20 @@ class Found:
     """Everything that is known of a name.
 
     `queued` are the consumers of what was accepted that know nothing of it yet, `accepted` those over
-    Redis that may have it still, or be done with it: that isn't known there.
+    Redis that may have it still, or be done with it: that isn't known there.  `trouble` says what couldn't be
+    asked.
     """
 
     received: tuple[Received, ...] = ()
     stories: tuple[Story, ...] = ()
     queued: tuple[tuple[Address, Received], ...] = ()
     accepted: tuple[tuple[Address, Received], ...] = ()
+    trouble: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known."""
+        return not (self.received or self.stories or self.queued or self.accepted)
 
 
 class Finder(Protocol):

@@ -43,8 +43,8 @@ def find_on_redis(on_redis: OnRedis, name: str, keys: Iterable[tuple[str, str]])
             found.received.append(received)
             ids[queue, received.message_id] = received
     if made_at(name) is not None:
-        for queue in on_redis.queues.values():
-            ids.setdefault((queue.name, name), None)
+        for each in on_redis.queues:
+            ids.setdefault((each, name), None)
     for (queue_name, message_id), accepted in ids.items():
         declared = on_redis.queues[queue_name]
         for consumer in declared.consumers:
@@ -94,11 +94,16 @@ def _waiting(queue: Queue, address: Address, message_id: str, there: Whereabouts
         listed=Listed(
             address=address,
             entry=_entry(queue, message_id, there.body, sent_at),
-            state=State.RETRYING if there.is_retry else State.WAITING,
+            # What was put off without a failed attempt waits for its first one.
+            state=State.RETRYING if there.is_retry and there.past.attempts else State.WAITING,
             attempt=there.past.attempts,
             at=due,
             error_type=last.error_type if last else "",
             error=last.error if last else "",
+            fault=last.fault if last else None,
+            replay=there.past.replay,
+            replays=there.past.replays,
+            earlier=there.past.earlier,
         ),
         history=there.past.failures,
         letter=Letter(body=there.body.decode(), sent_at=sent_at),

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from headworks.clock import SystemClock
 from headworks.deduplication import Sought, effect_key
+from headworks.errors import Unavailable
 from headworks.fingerprint import bits_of, fingerprint, made_at
 from headworks.ledger.catalogue import Address
 from headworks.operations.finding import Found, Received
@@ -101,7 +102,10 @@ class KeyedFinder:
     clock: Clock = field(default_factory=SystemClock)
 
     def find(self, name: str) -> Found:
-        """By a message id, an idempotency key, a provider's event id or an order id.  Raises `Unavailable`."""
+        """By a message id, an idempotency key, a provider's event id or an order id.
+
+        Raises `Unavailable`; where Redis alone doesn't answer, only if nothing is found elsewhere.
+        """
         if not name:
             return Found()
         meant = list(dict.fromkeys(self._keys_of(name)))
@@ -114,24 +118,14 @@ class KeyedFinder:
             if clues.lead_to(story)
         ]
         queued = self._queued(clues.received, stories)
-        here = self._on_redis(name, meant)
-        # Whatever the ledger knows of a message is newer, or more, than what is on Redis.
-        known = {(each.listed.address, each.listed.entry.message_id) for each in stories}
-        return Found(
-            received=(*clues.received, *here.received),
-            stories=(
-                *stories,
-                *(
-                    each
-                    for each in here.stories
-                    if (each.listed.address, each.listed.entry.message_id) not in known
-                ),
-            ),
-            queued=tuple(queued),
-            accepted=tuple(
-                (address, each) for address, each in here.accepted if (address, each.message_id) not in known
-            ),
-        )
+        found = Found(received=tuple(clues.received), stories=tuple(stories), queued=tuple(queued))
+        try:
+            return _with_redis(found, self._on_redis(name, meant))
+        except Unavailable as error:
+            # To say that nothing is known would be a guess.
+            if found.is_empty:
+                raise
+            return replace(found, trouble=(f"What is on Redis isn't known: {error}.",))
 
     def _on_redis(self, name: str, meant: Iterable[_Key]) -> FoundOnRedis:
         keys = [
@@ -190,6 +184,22 @@ class KeyedFinder:
 
     def _queue(self, name: str) -> Queue:
         return next(queue for queue in self.topology.queues if queue.name == name)
+
+
+def _with_redis(found: Found, there: FoundOnRedis) -> Found:
+    """What is found, and what Redis adds: whatever the ledger knows of a message is newer, or more."""
+    known = {(each.listed.address, each.listed.entry.message_id) for each in found.stories}
+    added = (
+        each for each in there.stories if (each.listed.address, each.listed.entry.message_id) not in known
+    )
+    return replace(
+        found,
+        received=(*found.received, *there.received),
+        stories=(*found.stories, *added),
+        accepted=tuple(
+            (address, each) for address, each in there.accepted if (address, each.message_id) not in known
+        ),
+    )
 
 
 def _is_of_window(message_id: str, acceptance: Acceptance, queue: Queue) -> bool:

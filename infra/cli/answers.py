@@ -96,7 +96,7 @@ class PauseAnswer(Answer, frozen=True, kw_only=True):
 
 
 class ProcessedMessage(Answer, frozen=True, kw_only=True):
-    """One message that was processed on demand, by SQS's id."""
+    """One message that was processed on demand, by SQS's id, or on Redis by its own."""
 
     id: str
     outcome: str

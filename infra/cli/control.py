@@ -73,7 +73,7 @@ def process(
         typer.echo(document.text)
     else:
         _tell_processed(answer)
-    if not answer.received:
+    if not answer.received and not answer.unfinished:
         raise typer.Exit(Code.NOTHING)
     if answer.failed or answer.unfinished:
         raise typer.Exit(Code.PARTLY)
@@ -156,12 +156,13 @@ def _told(change: Changed) -> str:
 
 def _tell_processed(answer: ProcessAnswer) -> None:
     console = screen()
-    if not answer.received:
+    if not answer.received and not answer.unfinished:
         warn("There was nothing to process.")
         return
-    console.print(
-        f"{count_of(answer.received, 'message')} received: {answer.done:,} done, {answer.failed:,} failed."
-    )
+    if answer.received:
+        console.print(
+            f"{count_of(answer.received, 'message')} received: {answer.done:,} done, {answer.failed:,} failed."
+        )
     for each in answer.messages:
         style = {"done": "green", "failed": "red"}.get(each.outcome, "yellow")
         console.print(plain(f"  {each.outcome:<8}", style=style).append_text(plain(each.id)), soft_wrap=True)

@@ -33,6 +33,8 @@ class ConsumerDirectory(Construct):
             "function": consumer.function.function_arn,
             "mapping": consumer.mapping_id,
         }
+        if consumer.drain is not None:
+            place["drain"] = consumer.drain.function_arn
         ssm.StringParameter(
             self,
             consumer.id_,

@@ -38,7 +38,9 @@ def grant_processing(function: PipelineFunction, consumers: Sequence[ConsumerSer
     """Allow having these consumers' own functions process messages; what those may do stays theirs."""
     for consumer in consumers:
         # Not Function.grant_invoke, which allows every version by wildcard.
-        consumer.function.grant_invoke_latest_version(function.function)
+        for each in (consumer.function, consumer.drain):
+            if each is not None:
+                each.grant_invoke_latest_version(function.function)
 
 
 def grant_counting(function: PipelineFunction, consumers: Sequence[ConsumerService]) -> None:

@@ -139,6 +139,30 @@ def test_the_dashboard_shows_what_is_on_redis_beside_what_is_on_sqs(with_redis, 
     assert shown(without_redis) == [0, 0]
 
 
+def test_an_operators_function_finds_the_drain_and_may_invoke_it(with_redis, without_redis):
+    service = with_redis.stacks.service
+    drain, administer = service.queue("clicks").consumer("count_clicks").drain, service.administer.function
+    role = with_redis.properties(administer)["Role"]["Fn::GetAtt"][0]
+    invoked = {
+        with_redis.target(resource)
+        for policy in with_redis.resources("AWS::IAM::Policy").values()
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "lambda:InvokeFunction" in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    found = {
+        each["Properties"]["Name"]
+        for each in with_redis.resources("AWS::SSM::Parameter").values()
+        if with_redis.id_of(drain) in str(each["Properties"]["Value"])
+    }
+
+    assert {with_redis.id_of(drain), f"{with_redis.id_of(drain)}:$LATEST"} <= invoked
+    assert [each.rpartition("consumers/")[2] for each in found] == ["clicks/count_clicks"]
+    without = without_redis.resources("AWS::SSM::Parameter").values()
+    assert not any('"drain"' in str(each) for each in without)
+
+
 @pytest.fixture(scope="module")
 def with_secret(make):
     return make(redis_url_secret="redis-url")

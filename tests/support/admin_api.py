@@ -23,6 +23,7 @@ class AdminApi:
     held: dict[str, int] = field(default_factory=dict)
     pauses: dict[tuple[str | None, str], dict[str, Any]] = field(default_factory=dict)
     on_queue: list[str] = field(default_factory=list)
+    is_slow: bool = False
     requests: list[Request] = field(default_factory=list)
     # Answers that come before any other, each to a request of its method: problems, or raw ones.
     planned: list[tuple[str, Problem | tuple[int, str, bytes]]] = field(default_factory=list)
@@ -202,7 +203,7 @@ class AdminApi:
             "received": len(taken),
             "done": done,
             "failed": failed,
-            "unfinished": False,
+            "unfinished": self.is_slow,
             "messages": messages,
         }
 

@@ -57,6 +57,7 @@ class Drained:
         namespace, scripts = str(uuid4()), guarded_scripts()
         self.keys, self.scripts = Keys(self.queue.name, namespace), scripts
         self.connection = Connection(server.address)
+        self.clock = clock
         self.ledger, self.sqs, self.counts = ledger or MemoryLedger(clock), MemoryBroker(), []
         own = ConsumerParts(
             broker=self.sqs,
@@ -130,6 +131,11 @@ class Drained:
     def figures(self):
         upkeep = Upkeep(self.keys, self.queue.consumers[0], key_of=bytes.decode, scripts=self.scripts)
         return self.connection.run(upkeep.figures())
+
+    def pause(self):
+        """As an operator does, on Redis."""
+        upkeep = Upkeep(self.keys, self.queue.consumers[0], scripts=self.scripts)
+        self.connection.run(upkeep.pause(at=self.clock.now(), by="ada"))
 
     def left(self):
         """What is on the queue: ready, being processed, waiting."""

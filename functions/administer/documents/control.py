@@ -43,7 +43,7 @@ class PauseAnswer(Document):
 
 
 class ProcessedMessage(Document):
-    """A message by SQS's id, and what became of it."""
+    """A message by SQS's id, or on Redis by its own, and what became of it."""
 
     id: str
     outcome: Fate

@@ -72,6 +72,16 @@ def test_a_failure_is_exit_code_3_and_nothing_there_is_1(stand):
     assert json.loads(stand.run("process", "webhooks", "--json").stdout)["received"] == 0
 
 
+def test_a_function_that_takes_too_long_is_exit_code_3_also_where_nobody_knows_what_it_took(stand):
+    stand.api.is_slow = True
+
+    told = stand.run("process", "webhooks")
+
+    assert told.exit_code == 3
+    assert "it goes on" in told.output
+    assert "nothing to process" not in told.output
+
+
 def test_a_queue_is_purged_to_its_end_with_one_cut_off(stand):
     stand.api.on_queue += [f"m{n}" for n in range(5)]
 

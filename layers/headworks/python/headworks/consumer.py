@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -16,11 +17,11 @@ from headworks.brokers.record import delivery_of
 from headworks.call import Call
 from headworks.clock import SystemClock
 from headworks.errors import HeadworksError, InvalidDeclaration
-from headworks.upkeep import is_drain
+from headworks.upkeep import asked_by_hand, is_drain
 from headworks.workshop import workshop_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,9 +29,15 @@ if TYPE_CHECKING:
     from headworks.batch import Result, Workshop
     from headworks.brokers.broker import Delivery
     from headworks.clock import Clock
-    from headworks.draining import Stream
+    from headworks.draining import Drain, Stream
     from headworks.queue import Queue
     from headworks.wiring import ConsumerParts
+
+    class ByHand(PartialItemFailureResponse):
+        """What a drain took when an operator asked for it, and what of that failed."""
+
+        taken: list[str]
+
 
 _CONSUMPTION = "headworks_consumption"
 
@@ -132,7 +139,10 @@ class _Batches:
         """Process a batch and answer which of its records SQS must hand out again."""
         self._parts.log.begin(context)
         if is_drain(event):
-            return self._drain(context)
+            self._drain(context)
+            return {"batchItemFailures": []}
+        if (most := asked_by_hand(event)) is not None:
+            return self._process(most, context)
         try:
             records = event["Records"]
         except (KeyError, TypeError) as error:
@@ -146,12 +156,27 @@ class _Batches:
             batch.process()
         return batch.response()
 
-    def _drain(self, context: LambdaContext) -> PartialItemFailureResponse:
+    def _drain(self, context: LambdaContext) -> None:
         """Take what comes over Redis for as long as a drain lives."""
+        with self._draining(context) as (drain, work):
+            drain.run(work, remaining=_remaining(context))
+
+    def _process(self, most: int, context: LambdaContext) -> ByHand:
+        """Take so many of the messages that are on Redis, paused or not, and tell what became of them."""
+        with self._draining(context, heeds_pause=False) as (drain, work):
+            done = drain.run_once(work, most=min(most, self._queue.batch_size), remaining=_remaining(context))
+        failed = [each for each, is_done in done.items() if not is_done]
+        return {"taken": list(done), "batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+
+    @contextmanager
+    def _draining(
+        self, context: LambdaContext, *, heeds_pause: bool = True
+    ) -> Iterator[tuple[Drain, Callable[[Sequence[Delivery]], Result]]]:
+        """A drain, and how a batch of it is worked on."""
         # Imported here: a consumer on SQS doesn't pay for it.
         from headworks.draining import Drain, batch_time
 
-        drain = Drain(self._queue, self._consumer, self._stream(), clock=self._clock)
+        drain = Drain(self._queue, self._consumer, self._stream(), clock=self._clock, heeds_pause=heeds_pause)
         workshop = workshop_of(
             self._queue,
             self._consumer,
@@ -169,11 +194,10 @@ class _Batches:
             return self._run(self._batch(workshop, time_left, context), deliveries)
 
         try:
-            drain.run(work, remaining=remaining)
+            yield drain, work
         finally:
             workshop.pool.shutdown(wait=False)
             workshop.clerks.shutdown(wait=False)
-        return {"batchItemFailures": []}
 
     def _work(self, records: list[dict[str, Any]], context: LambdaContext) -> frozenset[str]:
         """Run the records, and name those that stay on the queue."""

@@ -15,6 +15,7 @@ from headworks.brokers.redis.deliveries import Deliveries
 from headworks.brokers.redis.entry_ledger import EntryLedger
 from headworks.brokers.redis.keys import Keys
 from headworks.errors import Unavailable
+from headworks.outcome import Done
 from headworks.telemetry import Action
 from headworks.working.heartbeat import Heartbeat
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from headworks.batch import Result
-    from headworks.brokers.broker import Delivery
+    from headworks.brokers.broker import Delivery, Settled
     from headworks.brokers.redis.delivered import Fetched, Received
     from headworks.clock import Clock
     from headworks.queue import Queue
@@ -60,6 +61,7 @@ class Drain:
         now: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] = time.sleep,
         longest_read: timedelta = LONGEST_READ,
+        heeds_pause: bool = True,
     ) -> None:
         self._queue = queue
         self._consumer = consumer
@@ -79,6 +81,7 @@ class Drain:
             f"drain-{uuid.uuid4().hex}",
             lease=parts.lease,
             fifo=queue.fifo,
+            heeds_pause=heeds_pause,
             scripts=parts.scripts,
         )
         self._heartbeat = Heartbeat(self._beat, lease=parts.lease, log=parts.log, queue=queue.name)
@@ -129,6 +132,30 @@ class Drain:
                     self._is_troubled = True
                     self._pause(PAUSE_AFTER_TROUBLE.total_seconds())
 
+    def run_once(
+        self,
+        work: Callable[[Sequence[Delivery]], Result],
+        *,
+        most: int,
+        remaining: Callable[[], timedelta],
+    ) -> dict[str, bool]:
+        """Take up to `most` of what is there now: their ids, and whether each is done.  Raises `Unavailable`."""
+        with self._keeping_alive():
+            taken = self._take_now(most)
+            settled = self._run_batch(taken, work, remaining, most=most)
+        done = {each.delivery.id for each in settled if isinstance(each.outcome, Done)}
+        return {each.message_id: each.message_id in done for each in taken[:most]}
+
+    def _take_now(self, most: int) -> list[Received]:
+        """What there is, without waiting: a suspect alone, and of a run all members."""
+        taken: list[Received] = []
+        while len(taken) < most and not any(each.is_suspect for each in taken):
+            fetched = self._fetch(most - len(taken), 0, idle=not taken)
+            if not fetched.deliveries:
+                break
+            taken += fetched.deliveries
+        return taken
+
     @property
     def _reserve(self) -> timedelta:
         return self._queue.batch_window + self._queue.function_timeout
@@ -159,18 +186,23 @@ class Drain:
         taken: Sequence[Received],
         work: Callable[[Sequence[Delivery]], Result],
         remaining: Callable[[], timedelta],
-    ) -> None:
+        *,
+        most: int | None = None,
+    ) -> Sequence[Settled]:
         if not taken:
-            return
+            return ()
         if remaining() <= NOW:
             # Told to end meanwhile: nobody has looked at them.
             self._connection.run(self._deliveries.hand_back(taken))
-            return
-        self.entries.take(taken)
-        result = work([delivery_of(each) for each in taken])
+            return ()
+        # Of a run there may be more than were asked for.
+        some = taken[:most]
+        self.entries.take(some)
+        result = work([delivery_of(each) for each in some])
         settled = {each.delivery.id for each in result.settled}
         if lost := [each for each in taken if each.message_id not in settled]:
             self._connection.run(self._deliveries.hand_back(lost))
+        return result.settled
 
     def _is_paused(self) -> bool:
         try:

@@ -63,6 +63,20 @@ UPKEEP = (BURY_CRASHED, WAKE_WAITING, ADMINISTER)
 DRAIN_EVENT = {"headworks": "drain"}
 
 
+# What an operator's request to process some messages now has it do instead.
+_BY_HAND = "process"
+
+
+def by_hand(most: int) -> dict[str, object]:
+    """What a drain is sent that is to process so many messages at most, paused or not."""
+    return {"headworks": _BY_HAND, "most": most}
+
+
+def asked_by_hand(event: object) -> int | None:
+    """How many messages an invocation is to process by hand, if it is that."""
+    return int(event["most"]) if isinstance(event, dict) and event.get("headworks") == _BY_HAND else None
+
+
 def is_drain(event: object) -> bool:
     """Whether an invocation is to drain a stream."""
     return isinstance(event, dict) and event.get("headworks") == DRAIN_EVENT["headworks"]

@@ -68,10 +68,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processed:
-    """What one round of processing came to, by SQS's message ids.
+    """What one round of processing came to, by SQS's message ids, or on Redis by the messages' own.
 
     `unfinished` where the function took longer than anybody waits: it goes on, and the queue hands out
-    again what it leaves.
+    again what it leaves.  On Redis nobody knows then what it took.
     """
 
     fates: dict[str, Fate]
@@ -82,7 +82,7 @@ class OnDemand(Protocol):
     """Who processes on demand."""
 
     def process(self, address: Address, *, batch_size: int, remaining: Callable[[], timedelta]) -> Processed:
-        """Receive up to so many messages and have the queue's own consumer function process them.  Raises `Unavailable`."""
+        """Have the queue's own consumer process up to so many messages, paused or not.  Raises `Unavailable`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

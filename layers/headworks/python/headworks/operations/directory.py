@@ -26,13 +26,17 @@ FRESH_FOR = timedelta(minutes=1)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """One consumer's queue (URL and ARN), dead-letter queue (URL), function (ARN) and event source mapping (UUID)."""
+    """One consumer's queue (URL and ARN), dead-letter queue (URL), function (ARN) and event source mapping (UUID).
+
+    `drain` is the function (ARN) that takes its messages from Redis, where they travel over it.
+    """
 
     url: str
     arn: str
     dead_letter_url: str
     function: str
     mapping: str
+    drain: str = ""
 
 
 class Directory(Protocol):

@@ -13,9 +13,10 @@ from headworks.operations.control import Fate, Processed
 from headworks.operations.directory import place_of
 from headworks.operations.taking import Hand
 from headworks.telemetry import Action
+from headworks.upkeep import by_hand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from mypy_boto3_sqs import SQSClient
 
@@ -37,6 +38,8 @@ _UNREADABLE = "failed"
 class DeployedOnDemand:
     """Receives, invokes and deletes what the function's answer leaves out, as Lambda's own mapping does.
 
+    What travels over Redis its drain takes itself, and tells what became of it; where nothing is
+    there, what was sent over SQS before is processed.
     `invoking` gives a Lambda client that waits so many seconds for an answer, and asks once.
     """
 
@@ -58,12 +61,16 @@ class DeployedOnDemand:
     def process(self, address: Address, *, batch_size: int, remaining: Callable[[], timedelta]) -> Processed:
         queue = next(queue for queue in self._topology.queues if queue.name == address.queue)
         place = place_of(self._directory, address)
+        if place.drain:
+            processed = self._drained(place.drain, batch_size, remaining)
+            if processed.fates or processed.unfinished:
+                return processed
         hand = Hand(self._sqs, place)
         records = self._received(hand, queue, batch_size, remaining)
         if not records:
             return Processed(fates={})
         try:
-            answer = self._invoke(place.function, records, remaining() - MARGIN)
+            answer = self._invoke(place.function, {"Records": records}, remaining() - MARGIN)
         except _StillRunning:
             return Processed(fates=dict.fromkeys(_ids(records), Fate.UNKNOWN), unfinished=True)
         except Unavailable:
@@ -71,7 +78,17 @@ class DeployedOnDemand:
             raise
         failed = failed_ids(answer, _ids(records))
         hand.delete(record for record in records if record["messageId"] not in failed)
-        return Processed(fates={each: Fate.FAILED if each in failed else Fate.DONE for each in _ids(records)})
+        return _fates(_ids(records), failed)
+
+    def _drained(self, function: str, most: int, remaining: Callable[[], timedelta]) -> Processed:
+        """What a drain takes and tells.  Raises `Unavailable`, also where it fails: nobody knows then what it took."""
+        try:
+            answer = self._invoke(function, by_hand(most), remaining() - MARGIN)
+        except _StillRunning:
+            return Processed(fates={}, unfinished=True)
+        if not isinstance(answer, dict) or not isinstance(taken := answer.get("taken"), list):
+            raise Unavailable(_name_of(function), "it failed; its log says why")
+        return _fates(taken, failed_ids(answer, taken))
 
     def _received(
         self, hand: Hand, queue: Queue, batch_size: int, remaining: Callable[[], timedelta]
@@ -86,19 +103,19 @@ class DeployedOnDemand:
             records += received
         return records
 
-    def _invoke(self, function: str, records: Sequence[Mapping[str, Any]], wait: timedelta) -> object:
+    def _invoke(self, function: str, event: Mapping[str, object], wait: timedelta) -> object:
         """The function's answer, or nothing where it failed.  Raises `Unavailable`, `_StillRunning`."""
         seconds = max(min(wait, LONGEST_WAIT), SHORTEST_WAIT).total_seconds()
         try:
             answer = self._invoking(int(seconds)).invoke(
                 FunctionName=function,
                 InvocationType="RequestResponse",
-                Payload=msgspec.json.encode({"Records": records}),
+                Payload=msgspec.json.encode(event),
             )
         except ReadTimeoutError as error:
             raise _StillRunning from error
         except (BotoCoreError, ClientError) as error:
-            raise Unavailable(f"the function {function.rpartition(':')[2]}", error) from error
+            raise Unavailable(_name_of(function), error) from error
         payload = answer["Payload"].read()
         if "FunctionError" in answer:
             self._log(Action.TROUBLE, what="a function that processed on demand failed", function=function)
@@ -125,6 +142,14 @@ def failed_ids(answer: object, ids: Sequence[str]) -> frozenset[str]:
         return frozenset(ids)
     named = {str(each.get("itemIdentifier")) if isinstance(each, dict) else "" for each in failures}
     return frozenset(named) if named <= set(ids) else frozenset(ids)
+
+
+def _fates(ids: Sequence[str], failed: Collection[str]) -> Processed:
+    return Processed(fates={each: Fate.FAILED if each in failed else Fate.DONE for each in ids})
+
+
+def _name_of(function: str) -> str:
+    return f"the function {function.rpartition(':')[2]}"
 
 
 def _ids(records: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -45,6 +45,7 @@ class Deliveries:
     `lease` is how long a delivery is its own without being extended.  A lease is held until
     it is settled, handed back or found lost: `held` are those to keep alive, and one that is
     forgotten is kept alive for as long as the process lives.  One fetch at a time.
+    An operator who has messages processed by hand doesn't heed a pause.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Deliveries:
         *,
         lease: timedelta,
         fifo: bool = False,
+        heeds_pause: bool = True,
         scripts: Scripts | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -61,6 +63,7 @@ class Deliveries:
         self._name = name
         self._lease = lease
         self._fifo = fifo
+        self._heeds_pause = heeds_pause
         self._scripts = scripts or standard_scripts()
         self._now = now
         self._tend_at = 0.0
@@ -207,6 +210,7 @@ class Deliveries:
             arguments=[
                 *(GROUP, self._name, int(self._fifo), MOST_PROMOTED),
                 *(_milliseconds(self._lease), _milliseconds(SEARCH_EVERY), SEARCH_SIZE, int(idle)),
+                int(self._heeds_pause),
             ],
             # It may have claimed something, which a second one wouldn't tell of.
             repeatable=False,

@@ -1,6 +1,6 @@
 -- What a consumer does before it fetches: brings back what is due, what was handed back and what was lost.
 -- KEYS: stream, due, held, busy, counts, done marks (two), state.
--- ARGV: group, consumer, FIFO (1 or 0), most to promote, lease, pace and size of a search, idle (1 or 0).
+-- ARGV: group, consumer, FIFO (1 or 0), most to promote, lease, pace and size of a search, idle (1 or 0), whether a pause counts (1 or 0).
 local stream, due, held, busy, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local marks, state = { KEYS[6], KEYS[7] }, KEYS[8]
 local group, consumer, fifo, most = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
@@ -10,7 +10,7 @@ local time = now()
 if redis.pcall('XPENDING', stream, group, '-', '+', 1).err then
   redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
 end
-if redis.call('HEXISTS', state, 'paused') == 1 then return { 1, time, -1, 0, {}, {}, 0, {} } end
+if ARGV[9] == '1' and redis.call('HEXISTS', state, 'paused') == 1 then return { 1, time, -1, 0, {}, {}, 0, {} } end
 
 local settled_elsewhere = redis.call('EXISTS', marks[1], marks[2]) > 0
 

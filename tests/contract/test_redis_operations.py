@@ -295,6 +295,8 @@ def test_what_waits_for_a_retry_is_found_with_why(make):
         1,
     )
     assert (story.listed.error, [each.attempt for each in story.history]) == ("attempt 1 failed", [1])
+    assert [(each.message_id, each.key) for each in found.received] == [(accepted, "k")]
+    assert [address for address, _ in found.accepted] == [stand.count]
     assert [address for address, _ in stand.find("k").accepted] == [stand.count]
 
 

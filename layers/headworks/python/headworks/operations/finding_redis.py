@@ -44,7 +44,9 @@ def find_on_redis(on_redis: OnRedis, name: str, keys: Iterable[tuple[str, str]])
             ids[queue, received.message_id] = received
     if made_at(name) is not None:
         for each in on_redis.queues:
-            ids.setdefault((each, name), None)
+            if (each, name) not in ids:
+                ids[each, name] = received = _received_as(on_redis, each, name)
+                found.received += [received] if received else []
     for (queue_name, message_id), accepted in ids.items():
         declared = on_redis.queues[queue_name]
         for consumer in declared.consumers:
@@ -85,6 +87,18 @@ def _received(on_redis: OnRedis, queue: str, key: str) -> Received | None:
         accepted_at=made_at(accepted.message_id) or accepted.window_ends - window,
         repeats_until=accepted.window_ends,
     )
+
+
+def _received_as(on_redis: OnRedis, queue: str, message_id: str) -> Received | None:
+    """The acceptance of a message that waits at some consumer: its body tells the key."""
+    declared = on_redis.queues[queue]
+    for consumer in declared.consumers:
+        there = on_redis.whereabouts(Address(queue, consumer), message_id)
+        if there.due is not None:
+            key = _entry(declared, message_id, there.body, there.due).key
+            received = _received(on_redis, queue, key)
+            return received if received and received.message_id == message_id else None
+    return None
 
 
 def _waiting(queue: Queue, address: Address, message_id: str, there: Whereabouts, due: datetime) -> Story:

@@ -764,6 +764,27 @@ def test_a_purge_leaves_nothing_and_frees_the_keys(make_queue):
     assert [each.duplicate for each in queue.send("a7", "b2", "c1", "d1")] == [False] * 4
 
 
+def test_a_purge_that_is_killed_leaves_no_ordering_key_behind_a_message_that_is_gone(make_newest_queue):
+    for calls in range(1, 16):
+        queue = make_newest_queue(fifo=True)
+        queue.send("a1", "a2", "b1", "b2", "c1")
+        process = queue.process()
+        process.fail(*process.take(1))
+
+        for _ in zip(range(calls), calls_of(queue, queue.upkeep().purge()), strict=False):
+            pass
+
+        queue.let_waits_end()
+        queue.send("a9", "b9", "c9")
+        came = []
+        while taken := process.take():
+            came += [each.message_id for each in taken]
+            process.finish(*taken)
+        assert {"a9", "b9", "c9"} <= set(came), f"killed after {calls} calls"
+        figures = queue.figures()
+        assert (figures.parked, figures.ordering_keys) == (0, 0)
+
+
 def test_a_repair_frees_an_ordering_key_whose_holder_is_nowhere(ordered):
     ordered.send("a1", "a2", "b1", "b2", "c1", "c2")
     process = ordered.process()
@@ -821,3 +842,19 @@ def interrupted(operation, *, by, after):
             by()
         answer = yield wanted
         calls += 1
+
+
+def calls_of(queue, operation):
+    """An operation's calls, made one by one for whoever may stop at any."""
+    answer = None
+    while True:
+        try:
+            wanted = operation.send(answer)
+        except StopIteration:
+            return
+        answer = queue.run(_made(wanted))
+        yield
+
+
+def _made(call):
+    return (yield call)

@@ -9,6 +9,7 @@ import msgspec
 from headworks.brokers.redis.keys import GROUP
 from headworks.brokers.redis.operation import MOST_ARGUMENTS, Call, command
 from headworks.brokers.redis.scripts import standard_scripts
+from headworks.brokers.redis.settling import LONGEST_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE = 200
 # EVALSHA, the script's name, the number of keys, the places and the script's own first arguments.
-_HEAD = 3 + 5 + 5
+_HEAD = 3 + 6 + 6
 
 
 class Lying(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +41,12 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Unit(msgspec.Struct, frozen=True, kw_only=True):
-    """What is removed as one: a message, or a run of them."""
+    """What is removed as one: a message, or a run of them; and the ordering key that it may hold."""
 
     place: str
     id: bytes | str
     messages: list[Lying]
+    ordering_key: str = ""
 
 
 class Purge:
@@ -76,7 +78,7 @@ class Purge:
         self._removed = self._spared = self._running = 0
 
     def run(self) -> Operation[Removed]:
-        """Go through everything that is there when it begins.  Ordering keys whose holder went are for a repair to free."""
+        """Go through everything that is there when it begins."""
         last = yield command("XREVRANGE", self._keys.stream, "+", "-", "COUNT", 1)
         ended = yield from self._all_parked()
         if not ended and last:
@@ -112,7 +114,7 @@ class Purge:
         while page := (yield command("XRANGE", self._keys.stream, first, last, "COUNT", PAGE)):
             if not self._goes_on():
                 return True
-            units = [_Unit(place="stream", id=entry, messages=_members(fields)) for entry, fields in page]
+            units = [_entry(entry, fields) for entry, fields in page]
             yield from self._remove(units)
             first = b"(" + page[-1][0]
         return False
@@ -124,10 +126,7 @@ class Purge:
                 return True
             packed = yield command("HMGET", self._keys.held, *page)
             # Those without an entry are gone already, and leave the list of what is due here.
-            units = [
-                _Unit(place="held", id=message_id, messages=_waiting_in(each) if each else [])
-                for message_id, each in zip(page, packed, strict=True)
-            ]
+            units = [_waiting(message_id, each) for message_id, each in zip(page, packed, strict=True)]
             yield from self._remove(units)
             after = yield command("ZRANGE", self._keys.due, rank, rank + PAGE - 1)
             rank += len(set(page) & set(after))
@@ -147,20 +146,22 @@ class Purge:
 
     def _call(self, units: Sequence[_Unit], parked: str, rank: int) -> Call:
         named: list[Argument] = []
+        lines: list[str] = []
         accepted: list[str] = []
         owners: list[Argument] = []
         for place, unit in enumerate(units, start=1):
-            named += (unit.place, unit.id, len(unit.messages))
+            named += (unit.place, unit.id, len(unit.messages), unit.ordering_key)
+            if unit.ordering_key:
+                lines.append(self._keys.parked(unit.ordering_key))
             for message in unit.messages:
                 key = self._key_of(message.body) if self._key_of else None
                 if key:
                     accepted.append(self._accepted_prefix + key)
                     owners += (message.id, place)
-        own = self._keys
         return Call(
             script=self._script,
-            keys=(own.stream, own.due, own.held, own.counts, parked, *accepted),
-            arguments=(GROUP, int(self._running_too), rank, PAGE, len(units), *named, *owners),
+            keys=(*self._keys.places, parked, *lines, *accepted),
+            arguments=(GROUP, int(self._running_too), rank, PAGE, LONGEST_RUN, len(units), *named, *owners),
         )
 
 
@@ -169,11 +170,11 @@ def _all_of(messages: Sequence[Lying]) -> Collection[str]:
 
 
 def _calls(units: Sequence[_Unit]) -> Iterator[list[_Unit]]:
-    """As many as fit a call: three arguments each, and for each message a key and two more."""
+    """As many as fit a call: four arguments and a key each, and for each message a key and two more."""
     some: list[_Unit] = []
     arguments = _HEAD
     for unit in units:
-        more = 3 + 3 * len(unit.messages)
+        more = 5 + 3 * len(unit.messages)
         if some and arguments + more > MOST_ARGUMENTS:
             yield some
             some, arguments = [], _HEAD
@@ -183,16 +184,21 @@ def _calls(units: Sequence[_Unit]) -> Iterator[list[_Unit]]:
         yield some
 
 
-def _members(fields: Sequence[bytes]) -> list[Lying]:
+def _entry(entry: bytes, fields: Sequence[bytes]) -> _Unit:
     named: dict[bytes, Any] = dict(zip(fields[::2], fields[1::2], strict=True))
     if b"b" in named:
-        return [_lying(each) for each in msgspec.msgpack.decode(named[b"b"], type=list[list[str]])]
-    return [Lying(id=named.get(b"i", b"").decode(), body=named.get(b"m", b""), is_kept=b"l" in named)]
+        messages = [_lying(each) for each in msgspec.msgpack.decode(named[b"b"], type=list[list[str]])]
+    else:
+        body = named.get(b"m", b"")
+        messages = [Lying(id=named.get(b"i", b"").decode(), body=body, is_kept=b"l" in named)]
+    return _Unit(place="stream", id=entry, messages=messages, ordering_key=named.get(b"k", b"").decode())
 
 
-def _waiting_in(packed: bytes) -> list[Lying]:
-    _, _, fields = msgspec.msgpack.decode(packed, type=tuple[str, str, list[str]])
-    return [_lying(fields)]
+def _waiting(message_id: bytes, packed: bytes | None) -> _Unit:
+    if packed is None:
+        return _Unit(place="held", id=message_id, messages=[])
+    _, ordering_key, fields = msgspec.msgpack.decode(packed, type=tuple[str, str, list[str]])
+    return _Unit(place="held", id=message_id, messages=[_lying(fields)], ordering_key=ordering_key)
 
 
 def _lying(fields: Sequence[str]) -> Lying:

@@ -22,7 +22,7 @@ from headworks.brokers.redis.memory_mark import MemoryMark
 from headworks.brokers.redis.operation import command
 from headworks.errors import Unavailable
 from tests.support.guarded_scripts import guarded_scripts
-from tests.support.redis_queue import RedisQueue
+from tests.support.redis_queue import AT, RedisQueue
 from tests.support.valkey import ask, running
 
 
@@ -279,7 +279,7 @@ def test_a_server_over_its_mark_takes_no_message_and_can_be_drained(tmp_path):
         queue.close()
 
 
-def test_a_server_that_is_quite_full_refuses_by_itself_and_can_be_drained(tmp_path):
+def test_a_server_that_is_quite_full_refuses_by_itself_and_can_be_paused_and_drained(tmp_path):
     with running("valkey-9", tmp_path, "--maxmemory", "8mb", "--maxmemory-policy", "noeviction") as server:
         queue = RedisQueue(server, guarded_scripts())
         accepted = []
@@ -287,7 +287,12 @@ def test_a_server_that_is_quite_full_refuses_by_itself_and_can_be_drained(tmp_pa
             accepted += queue.send(f"m{len(accepted)}", body="x" * 100_000)
 
         assert "OOM" in accepted[-1].error
+        # By far, and not only as long as a message is on its way in.
+        queue.admin("CONFIG", "SET", "maxmemory", "4mb")
+        queue.run(queue.upkeep().pause(at=AT, by="ada"))
         process = queue.process()
+        assert process.fetch().paused
+        assert queue.run(queue.upkeep().resume())
         received = process.take(1)
         process.fail(*received)
         process.finish(*process.take(1))

@@ -16,7 +16,7 @@ local redis = (function(real, declared)
   local keys_of = {
     TIME = none, XADD = first, XACK = first, XDEL = first, XRANGE = first, XPENDING = first, XCLAIM = first,
     XGROUP = { 2 }, XINFO = { 2 }, XLEN = first, SET = first, GET = first, UNLINK = all, EXISTS = all, PEXPIRE = first,
-    HGET = first, HSET = first, HDEL = first, HEXISTS = first, HINCRBY = first,
+    HGET = first, HSET = first, HSETNX = first, HDEL = first, HEXISTS = first, HINCRBY = first,
     HGETALL = first, HLEN = first,
     ZADD = first, ZREM = first, ZSCORE = first, ZRANGE = first, ZRANGEBYSCORE = first, ZCARD = first,
     ZCOUNT = first,

@@ -22,6 +22,7 @@ NAMES = (
     "leave",
     "mark",
     "mend",
+    "pause",
     "promote",
     "purge",
     "put_back",

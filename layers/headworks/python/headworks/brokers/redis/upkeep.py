@@ -94,7 +94,7 @@ class Upkeep:
     def pause(self, *, at: datetime, by: str = "", reason: str = "") -> Operation[None]:
         """Hand nothing out from now on; what is out is finished as always."""
         told = msgspec.json.encode(Paused(since=at, by=by, reason=reason))
-        yield command("HSETNX", self._keys.state, "paused", told)
+        yield self._call("pause", (self._keys.state,), told)
 
     def resume(self) -> Operation[bool]:
         """Hand out again; false if it wasn't paused."""

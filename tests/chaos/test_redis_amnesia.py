@@ -13,6 +13,7 @@ import pytest
 from headworks.brokers.redis.acceptance import Acceptance
 from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.upkeep import Upkeep
+from headworks.working.lost_leases import MOST_A_SECOND
 from tests.contract.test_redis_worker_outages import BACK_WITHIN_SECONDS, commands
 from tests.support.patience import until
 from tests.support.redis_drain import Drained
@@ -25,6 +26,8 @@ A_CALL = 20
 BETWEEN = 500
 WORKERS_EACH = 2
 A_WHILE, A_DRAIN = 0.3, 1
+# Four workers, two seconds at most, and that there were more.
+MOST_TROUBLES = 4 * 2 * (MOST_A_SECOND + 1)
 # Four workers look for messages ten times a second, with two calls each.
 MOST_IDLE_CALLS = 100
 FORGETTING = (("FLUSHALL",), ("SCRIPT", "FLUSH"))
@@ -125,7 +128,8 @@ def test_what_is_sent_after_a_server_forgot_is_done_in_order_by_each_consumer(
 
         assert commands(server) - calls < MOST_IDLE_CALLS
         assert traffic.is_in_order(since)
-        assert set(queue.troubles()) <= {"its lease had ended before it was settled"}
+        assert all("lease" in each for each in queue.troubles())
+        assert len(queue.troubles()) <= MOST_TROUBLES * rounds
         if forgetting != FORGETTING[0]:
             assert traffic.is_done(0, traffic.sent)
             assert queue.troubles() == []

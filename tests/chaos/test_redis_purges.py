@@ -104,7 +104,7 @@ def test_beside_purges_whatever_was_accepted_is_done_once_or_removed_once(
         assert len(set(done)) == len(done)
         if running_too:
             # What was in a worker's hands may have been done as well, beside what came next; it is told so.
-            late = queue.troubles().count("its lease had ended before it was settled")
+            late = queue.figures().late
             assert 0 <= len(done) + books.removed - books.accepted <= late * LONGEST_RUN
         else:
             assert len(done) + books.removed == books.accepted

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from headworks.brokers.redis.delivered import Verdict
     from headworks.brokers.redis.deliveries import Deliveries
     from headworks.telemetry import Log
+    from headworks.working.lost_leases import LostLeases
 
 PAUSE_SECONDS = 0.5
 # What a kill may repeat: a worker whose outcomes aren't taken fetches no more than that.
@@ -34,12 +35,14 @@ class Outbox:
         when_settled: Callable[[], None],
         queue: str,
         log: Log,
+        lost: LostLeases,
     ) -> None:
         self._deliveries = deliveries
         self._connection = connection
         self._when_settled = when_settled
         self._queue = queue
         self._log = log
+        self._lost = lost
         self._verdicts: list[Verdict] = []
         self._came = Signal()
         self._ended = Signal()
@@ -103,9 +106,4 @@ class Outbox:
             return
         for each in verdicts:
             if each.received.entry in late:
-                self._log(
-                    Action.TROUBLE,
-                    what="its lease had ended before it was settled",
-                    queue=self._queue,
-                    message_id=each.received.message_id,
-                )
+                self._lost.tell("its lease had ended before it was settled", each.received.message_id)

@@ -14,6 +14,7 @@ from headworks.brokers.redis.past import NO_PAST
 from headworks.errors import Unavailable
 from headworks.retry import deferral
 from headworks.telemetry import Action
+from headworks.working.lost_leases import LostLeases
 from headworks.working.order import never
 from headworks.working.outbox import Outbox
 from headworks.working.signal import Signal
@@ -79,8 +80,14 @@ class RedisLine:
         self._busy: set[asyncio.Task[None]] = set()
         self._work_came = Signal()
         self._something_ended = Signal()
+        self._lost = LostLeases(log, queue)
         self._outbox = Outbox(
-            deliveries, settling, when_settled=self._something_ended.give, queue=queue, log=log
+            deliveries,
+            settling,
+            when_settled=self._something_ended.give,
+            queue=queue,
+            log=log,
+            lost=self._lost,
         )
         self._alone_next = False
         self._is_stopping = False
@@ -206,12 +213,8 @@ class RedisLine:
                 self._leftovers += lane[position:]
                 return
             if not self._stock.may_start(received) and not await self._is_ours_after_all(received):
-                self._log(
-                    Action.TROUBLE,
-                    what="its lease was lost before it was started: it is somebody else's",
-                    queue=self._queue,
-                    message_id=received.message_id,
-                )
+                what = "its lease was lost before it was started: it is somebody else's"
+                self._lost.tell(what, received.message_id)
                 return
             try:
                 verdict = await self._attempts.run(received)

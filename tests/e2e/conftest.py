@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -51,6 +52,15 @@ def started(*options: str) -> Iterator[str]:
         code = process.wait(30)
     assert code == 0, screen.read_text()
     assert processes_of(DIRECTORY) == []
+
+
+@pytest.fixture
+def analytics_alone() -> Iterator[None]:
+    """The queue `analytics` to oneself: what one test pauses or purges another one waits for."""
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    with (DIRECTORY / "analytics.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def any_of_both(seen: tuple[int | None, bool]) -> bool:

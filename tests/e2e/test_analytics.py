@@ -10,7 +10,7 @@ from pipeline import buckets, queues
 from tests.e2e.pipeline import eventually
 from tests.support.pages import pages_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("analytics_alone")]
 
 # What the emulator and a function's cold start may take beside the window.
 PATIENCE_SECONDS = 30

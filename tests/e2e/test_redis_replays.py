@@ -17,7 +17,7 @@ from pipeline import buckets, queues
 from tests.e2e.pipeline import eventually
 from tests.support.pages import pages_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("analytics_alone")]
 
 ANALYTICS = queues.ANALYTICS
 # Longer than it takes to make its payload disappear.

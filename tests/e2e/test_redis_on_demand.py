@@ -10,7 +10,7 @@ import pytest
 from pipeline.queues import ANALYTICS
 from tests.e2e.pipeline import eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("analytics_alone")]
 
 MANY = 3
 

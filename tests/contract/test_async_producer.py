@@ -18,7 +18,8 @@ from headworks.brokers.redis.upkeep import Upkeep
 from headworks.errors import InvalidMessage, Unavailable
 from headworks.producer import Accepted, Outgoing
 from headworks.telemetry import Action
-from tests.support.declarations import a_queue
+from headworks.testing.clock import MovingClock
+from tests.support.declarations import SECOND, a_queue
 from tests.support.guarded_scripts import guarded_scripts
 from tests.support.valkey import ask, free_port
 
@@ -85,9 +86,13 @@ def test_a_message_is_on_the_queue_when_send_returns(stand):
 
 
 def test_an_equal_key_is_answered_with_the_first_ones_id(stand):
+    clock = MovingClock()
+
     async def send():
-        async with stand.producer() as producer:
+        async with stand.producer(clock=clock) as producer:
             first = await producer.send(of(1, idempotency_key="k"))
+            # Within the same millisecond it would have the first one's id, and be that one sent again.
+            clock.advance(SECOND)
             return first, await producer.send(of(2, idempotency_key="k"))
 
     first, second = asyncio.run(send())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
+class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A message that isn't on the queue yet; `key` is what the edge remembers it by."""
 
     message: Message[bytes]
@@ -256,6 +255,8 @@ class Producer:
         now: datetime,
         delay: timedelta,
     ) -> None:
+        if self._deduplication is None:
+            return
         accepted = {
             candidate.key: Remembered(
                 message_id=answer.message_id,
@@ -268,7 +269,7 @@ class Producer:
             for index, candidate in candidates.items()
             if candidate.key is not None and isinstance(answer := answers[index], Accepted)
         }
-        if self._deduplication is None or not accepted:
+        if not accepted:
             return
         try:
             self._deduplication.remember(accepted)
@@ -386,6 +387,5 @@ def _next_epoch(candidate: _Candidate, remembered: Remembered | None) -> _Candid
         return candidate
     epoch = remembered.epoch if remembered.forgotten else remembered.epoch + 1
     key = effect_key(str(candidate.key), epoch)
-    return replace(
-        candidate, message=msgspec.structs.replace(candidate.message, idempotency_key=key), epoch=epoch
-    )
+    message = msgspec.structs.replace(candidate.message, idempotency_key=key)
+    return msgspec.structs.replace(candidate, message=message, epoch=epoch)

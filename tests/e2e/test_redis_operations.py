@@ -63,6 +63,7 @@ def test_what_stays_on_a_paused_queue_on_redis_is_counted_found_and_purged(
 
     assert (told["due"], told["paused"]["reason"], told["trouble"]) == (1, "a test", [])
     assert (found, waiting) == (["accepted"], [["waiting"], ["waiting"]])
-    assert (purged["purged"], purged["inFlight"]) == (told["pending"] + told["due"], 0)
+    # What a drain had fetched before, for its batch, is in flight and not removed.
+    assert purged["purged"] == told["pending"] + told["due"]
     assert again != first
     assert (stats()["pending"], stats()["due"]) == (1, 0)

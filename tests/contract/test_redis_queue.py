@@ -704,6 +704,17 @@ def test_each_consumer_of_an_ordered_queue_has_an_order_of_its_own(make_queue):
 # Upkeep
 
 
+def test_a_batch_that_is_gathered_takes_nothing_more_once_it_is_paused(queue):
+    process = queue.process()
+    queue.run(queue.upkeep().pause(at=AT))
+    queue.send("a")
+
+    # One fetch right after the other, as by whoever fills a batch.
+    fetched = [queue.run(process.deliveries.fetch(10, idle=False)).deliveries for _ in range(3)]
+
+    assert fetched == [(), (), ()]
+
+
 def test_nothing_is_handed_out_while_paused(queue):
     queue.send("a")
     process = queue.process()

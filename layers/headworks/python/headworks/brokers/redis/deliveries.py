@@ -72,6 +72,8 @@ class Deliveries:
         self._unsure = True
         # A fetch that was given up may reach the server later still, and only others look for what is under our name.
         self._sure_until = 0.0
+        # Whether nothing was to be handed out when we last looked: the next fetch looks again before it reads.
+        self._was_paused = False
         # Whether a fetch made room without bringing anything: the next thing is there now.
         self._look_again = False
         self.held: dict[bytes, int] = {}
@@ -145,7 +147,7 @@ class Deliveries:
         if self._unsure or self._now() >= self._sure_until:
             yield from self._recover()
         suspects = 0
-        if idle or self._now() >= self._tend_at or (self._next_due_at or float("inf")) <= self._now():
+        if idle or self._was_paused or self._now() >= self._tend_at or self._is_something_due():
             tended = yield from self._tend(idle=idle)
             if tended.deliveries or tended.paused:
                 return tended
@@ -155,6 +157,9 @@ class Deliveries:
                 until = self._now()
         deliveries = yield from self._read(most, self._block_until(until))
         return Fetched(deliveries=tuple(deliveries), suspects=suspects)
+
+    def _is_something_due(self) -> bool:
+        return self._next_due_at is not None and self._next_due_at <= self._now()
 
     def _block_until(self, until: float) -> float:
         """Seconds to wait for a message: not past what is due next."""
@@ -218,6 +223,7 @@ class Deliveries:
         self._unsure = False
         paused, time_there, next_due, more, back, suspect, suspects, second_step = answer
         now = self._now()
+        self._was_paused = bool(paused)
         self._tend_at = now if more or suspects else now + TENDS_EVERY_SECONDS
         self._next_due_at = None if next_due < 0 else now + max(next_due - time_there, 1) / 1000
         if second_step:

@@ -105,7 +105,7 @@ async def batch() -> None:
 
 async def ready() -> None:
     """Batches of messages that were made before, as by who hands on what came in."""
-    acceptance = Acceptance(KEYS, QUEUE.consumers, window=QUEUE.deduplication_window, fifo=QUEUE.fifo)
+    acceptance = Acceptance.of_queue(QUEUE, KEYS)
     async with AsyncConnection(ADDRESS) as connection:
         made = [message_of(QUEUE, outgoing(each), clock=SystemClock())[0] for each in measured.payloads()]
         offers = [offer_of(QUEUE, message) for message in made]

@@ -96,9 +96,24 @@ class Acceptance:
         self._now = now
         self._first_keys = (keys.counts, *(key for of in self._of for key in of.places))
 
+    @classmethod
+    def of_queue(
+        cls, queue: Queue, keys: Keys, *, mark: MemoryMark | None = None, scripts: Scripts | None = None
+    ) -> Acceptance:
+        """The way into a queue as it is declared."""
+        return cls(
+            keys,
+            queue.consumers,
+            window=queue.deduplication_window,
+            fifo=queue.fifo,
+            mark=mark,
+            scripts=scripts,
+        )
+
     def enqueue(self, offers: Sequence[Offer], *, delay: timedelta = NO_DELAY) -> Operation[list[Accepted]]:
         """Accept messages; one answer each, in the order of the input.
 
+        Of equal keys among them the first is accepted, and the others are its duplicates.
         Raises `InvalidMessage`, before anything is sent, for one that can't travel.  When a
         call fails, what comes after it isn't sent: nothing overtakes on the way in.
         """
@@ -111,9 +126,10 @@ class Acceptance:
                 answer = yield self._call(some, delay)
             except Unavailable as error:
                 rest = offers[len(accepted) :]
-                return accepted + [Accepted(message_id=each.id, error=str(error)) for each in rest]
+                accepted += [Accepted(message_id=each.id, error=str(error)) for each in rest]
+                break
             accepted += _answers(some, answer)
-        return accepted
+        return _with_twins(offers, accepted)
 
     def _check(self, offers: Sequence[Offer], delay: timedelta) -> None:
         if delay < NO_DELAY:
@@ -158,6 +174,20 @@ def _answers(offers: Sequence[Offer], duplicates: Sequence[int | bytes]) -> list
         first = duplicates[at + 1]
         assert isinstance(first, bytes)  # noqa: S101 - the script answers index and id by turns
         accepted[int(duplicates[at])] = Accepted(message_id=first.decode(), duplicate=True)
+    return accepted
+
+
+def _with_twins(offers: Sequence[Offer], accepted: list[Accepted]) -> list[Accepted]:
+    """Answers in which whoever shares a key with an earlier one that was accepted is its duplicate.
+
+    Ids made of equal keys within a millisecond are equal, and the server takes the second for the first one,
+    sent again.
+    """
+    first_with: dict[str, int] = {}
+    for index, offer in enumerate(offers):
+        first = first_with.setdefault(offer.key, index)
+        if first != index and accepted[first].error is None:
+            accepted[index] = Accepted(message_id=accepted[first].message_id, duplicate=True)
     return accepted
 
 

@@ -54,14 +54,7 @@ class AsyncProducer:
         self._log = log
         self._claim_check = claim_check
         self._clock = clock or SystemClock()
-        self._acceptance = Acceptance(
-            keys or Keys(queue.name),
-            queue.consumers,
-            window=queue.deduplication_window,
-            fifo=queue.fifo,
-            mark=mark,
-            scripts=scripts,
-        )
+        self._acceptance = Acceptance.of_queue(queue, keys or Keys(queue.name), mark=mark, scripts=scripts)
         self._coalescing = Coalescing(self._acceptance, connection)
 
     async def send(self, outgoing: Outgoing, *, delay: timedelta = NO_DELAY) -> Accepted:
@@ -91,25 +84,9 @@ class AsyncProducer:
         messages = [self._message(outgoing, delay) for outgoing in outgoings]
         if self._claim_check is not None:
             messages = [await self._checked_in(message) for message in messages]
-        # The ids of equal keys may be equal, and Redis would take the second for the first one, sent again.
-        first_with: dict[str, int] = {}
-        first = [first_with.setdefault(each.idempotency_key, index) for index, each in enumerate(messages)]
-        fresh = [messages[index] for index in first_with.values()]
-        offers = [offer_of(self._queue, message) for message in fresh]
+        offers = [offer_of(self._queue, message) for message in messages]
         answers = await self._connection.run(self._acceptance.enqueue(offers, delay=delay))
-        told = {
-            index: self._told(message, answer, delay)
-            for index, message, answer in zip(first_with.values(), fresh, answers, strict=True)
-        }
-        return [
-            told[at] if at == index else self._as_first(message, told[at])
-            for index, (at, message) in enumerate(zip(first, messages, strict=True))
-        ]
-
-    def _as_first(self, message: Message[bytes], first: Accepted | Unavailable) -> Accepted | Unavailable:
-        if isinstance(first, Unavailable):
-            return first
-        return duplicate(self._log, self._queue, first.message_id, message.idempotency_key)
+        return [self._told(message, answer, delay) for message, answer in zip(messages, answers, strict=True)]
 
     def _message(self, outgoing: Outgoing, delay: timedelta) -> Message[bytes]:
         return message_of(self._queue, outgoing, clock=self._clock, delay=delay)[0]

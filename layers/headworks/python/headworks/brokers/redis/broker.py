@@ -55,14 +55,7 @@ class RedisSender:
         self._scripts = scripts
         self._clock = clock or SystemClock()
         self._dead = [DeadStream(keys.of(consumer)) for consumer in queue.consumers]
-        self._acceptance = Acceptance(
-            keys,
-            queue.consumers,
-            window=queue.deduplication_window,
-            fifo=queue.fifo,
-            mark=mark,
-            scripts=scripts,
-        )
+        self._acceptance = Acceptance.of_queue(queue, keys, mark=mark, scripts=scripts)
 
     def send(self, messages: Sequence[Message[bytes]], *, delay: timedelta = NO_DELAY) -> list[Sent]:
         """See `Sender.send`.  A duplicate answers the id that its key was accepted under first."""

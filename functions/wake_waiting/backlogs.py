@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from headworks.clock import SystemClock
 from headworks.errors import Unavailable
-from headworks.ledger.catalogue import Address
+from headworks.ledger.catalogue import addresses_of
 from headworks.operations.wiring import on_redis
 from headworks.telemetry import BACKLOG, OLDEST_AGE, Action, powertools_gauge
 
@@ -42,11 +42,8 @@ class Backlogs:
 
         Where Redis doesn't answer nothing is told, and that is an alarm by itself: the round is none the worse.
         """
-        addresses = [
-            Address(queue.name, consumer) for queue in self.topology.queues for consumer in queue.consumers
-        ]
         try:
-            found = self.on_redis.figures(addresses)
+            found = self.on_redis.figures(addresses_of(self.topology.queues))
         except Unavailable as error:
             self.log(Action.TROUBLE, what=f"{self.name} aren't told this minute", error=error)
             return

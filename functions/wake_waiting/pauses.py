@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks.clock import SystemClock
-from headworks.ledger.catalogue import Address
+from headworks.ledger.catalogue import addresses_of
 from headworks.operations.flags import of_consumer, of_source
 from headworks.operations.wiring import resuming
 from headworks.telemetry import EXCUSED, PAUSED, powertools_gauge
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from headworks.clock import Clock
+    from headworks.ledger.catalogue import Address
     from headworks.operations.flags import Flag, Flags
     from headworks.operations.resuming import Resuming
     from headworks.settings import Settings
@@ -57,9 +58,7 @@ class Pauses:
 
     @property
     def _consumers(self) -> list[Address]:
-        return [
-            Address(queue.name, consumer) for queue in self.topology.queues for consumer in queue.consumers
-        ]
+        return addresses_of(self.topology.queues)
 
     @property
     def _sources(self) -> list[str]:

@@ -71,6 +71,14 @@ class Result:
     durations_ms: tuple[float, ...]
     completions_lost: int
 
+    @property
+    def outcomes(self) -> Counter[str]:
+        """How many came to what, by its name; and completions that couldn't be written down."""
+        counted = Counter(type(each.outcome).__name__ for each in self.settled)
+        if self.completions_lost:
+            counted["CompletionLost"] = self.completions_lost
+        return counted
+
 
 @dataclass(frozen=True, slots=True)
 class _Over:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -206,10 +205,7 @@ class _Batches:
 
     def _run(self, batch: Batch, deliveries: Sequence[Delivery]) -> Result:
         result = batch.run(deliveries)
-        outcomes = Counter(type(each.outcome).__name__ for each in result.settled)
-        if result.completions_lost:
-            outcomes["CompletionLost"] = result.completions_lost
-        self._parts.counts(outcomes, result.durations_ms)
+        self._parts.counts(result.outcomes, result.durations_ms)
         return result
 
     def _batch(self, workshop: Workshop, remaining: Callable[[], timedelta], context: LambdaContext) -> Batch:

@@ -16,9 +16,10 @@ from headworks.ledger.ledger import State
 from headworks.outcome import Fault, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from headworks.ledger.ledger import Entry, Failure, Letter
+    from headworks.queue import Queue
 
 MOST_LISTED = 1000
 
@@ -28,6 +29,11 @@ class Address(NamedTuple):
 
     queue: str
     consumer: str
+
+
+def addresses_of(queues: Iterable[Queue]) -> list[Address]:
+    """The ledgers of these queues' consumers."""
+    return [Address(queue.name, consumer) for queue in queues for consumer in queue.consumers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from headworks.clock import SystemClock
 from headworks.deduplication import Sought, effect_key
 from headworks.errors import Unavailable
 from headworks.fingerprint import bits_of, fingerprint, made_at
-from headworks.ledger.catalogue import Address
+from headworks.ledger.catalogue import Address, addresses_of
 from headworks.operations.finding import Found, Received
 from headworks.operations.finding_redis import FoundOnRedis, find_on_redis
 from headworks.webhooks.identity import event_key
@@ -137,9 +137,7 @@ class KeyedFinder:
 
     @property
     def _addresses(self) -> list[Address]:
-        return [
-            Address(queue.name, consumer) for queue in self.topology.queues for consumer in queue.consumers
-        ]
+        return addresses_of(self.topology.queues)
 
     def _keys_of(self, name: str) -> Iterator[_Key]:
         """Every sender's key that the name may stand for."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from headworks.errors import Unavailable
-from headworks.ledger.catalogue import Address
+from headworks.ledger.catalogue import addresses_of
 from headworks.operations.control import Changed, Pause
 from headworks.operations.flags import Phase, of_consumer, of_source
 from headworks.telemetry import Action
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from headworks.brokers.redis.upkeep import Figures
     from headworks.clock import Clock
+    from headworks.ledger.catalogue import Address
     from headworks.operations.flags import Flag, Flags
     from headworks.operations.mappings import Mappings, MappingState
     from headworks.operations.on_redis import OnRedis
@@ -83,9 +84,7 @@ class DeployedPauses:
         return Changed(source=source, changed=changed)
 
     def of_consumers(self) -> dict[Address, Pause]:
-        addresses = [
-            Address(queue.name, consumer) for queue in self._topology.queues for consumer in queue.consumers
-        ]
+        addresses = addresses_of(self._topology.queues)
         flags = self._flags.read([of_consumer(address) for address in addresses])
         states = self._each(addresses, self._mappings.state)
         pauses = {

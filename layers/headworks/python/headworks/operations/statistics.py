@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from headworks.ledger.catalogue import EVERYTHING, Address, Filter
+from headworks.ledger.catalogue import EVERYTHING, Address, Filter, addresses_of
 from headworks.ledger.ledger import State
 from headworks.operations import warnings
 from headworks.operations.control import MOST_COUNTED, ConsumerStats, SourceStats
@@ -125,7 +125,7 @@ class DeployedStatistics:
         self._calls = SideBySide(AT_ONCE, "statistics")
 
     def of_queues(self, queues: Sequence[Queue]) -> dict[str, list[ConsumerStats]]:
-        addresses = [Address(queue.name, consumer) for queue in queues for consumer in queue.consumers]
+        addresses = addresses_of(queues)
         names = [of_consumer(address) for address in addresses]
         common = _Common(
             flags=self._calls.ask("The record of pauses", self._from.flags.read, names),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -14,7 +13,7 @@ from headworks.telemetry import Action
 from headworks.wiring import ConsumerParts
 from headworks.working.health import Health
 from headworks.working.hooks import Hooks
-from headworks.working.standing import UNTIL_TOLD, StandingWholeBatch
+from headworks.working.standing import NOW, UNTIL_TOLD, StandingWholeBatch, time_left
 from headworks.working.tally import Tally
 from headworks.working.told_call import ToldBatchCall
 from headworks.workshop import workshop_of
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 PAUSE_AFTER_A_FAULT_SECONDS = 1.0
 PAUSED_FOR_SECONDS = 0.5
-MOMENT = timedelta(milliseconds=1)
-NOW = timedelta(0)
 
 
 class RedisBatches:
@@ -159,16 +156,13 @@ class RedisBatches:
             result = batch.run(deliveries)
         finally:
             self._batch = None
-        self._tally.add(Counter(type(each.outcome).__name__ for each in result.settled), result.durations_ms)
+        self._tally.add(result.outcomes, result.durations_ms)
         self._tally.publish()
         return result
 
     def _remaining(self) -> timedelta:
         """A batch's time: without end, until it is told to stop; then nothing is begun any more."""
-        if not self._is_stopped:
-            return UNTIL_TOLD
-        left = timedelta(seconds=self._stop_by - time.monotonic())
-        return max(min(left, self._order.queue.timeout - MOMENT), NOW)
+        return time_left(self._stop_by, self._order.queue.timeout) if self._is_stopped else UNTIL_TOLD
 
     def _wait(self, seconds: float) -> None:
         """So long, or until it is stopped."""

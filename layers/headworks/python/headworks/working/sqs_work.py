@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -21,7 +21,7 @@ from headworks.working.heartbeat import Heartbeat
 from headworks.working.hooks import Hooks
 from headworks.working.polling import Polling
 from headworks.working.shelf import Shelf
-from headworks.working.standing import UNTIL_TOLD, StandingBatch, StandingWholeBatch
+from headworks.working.standing import NOW, UNTIL_TOLD, StandingBatch, StandingWholeBatch, time_left
 from headworks.working.tally import Tally
 from headworks.working.told_call import ToldBatchCall, ToldCall
 from headworks.workshop import workshop_of
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from headworks.working.order import WorkOrder
     from headworks.working.parts import SqsParts
 
-NOW = timedelta(0)
-# A run that hasn't started is given back where less than its time is left.
-MOMENT = timedelta(milliseconds=1)
 # How often a pause is looked for, and whether a poll that a stop waits for has come back.
 LOOKS_EVERY_SECONDS = 0.5
 # How long a place stays free for its neighbours to be free, too: they share the ledger's calls.
@@ -224,12 +221,8 @@ class SqsWork:
     ) -> None:
         self._batches.discard(batch)
         self._free([each.receipt for each in deliveries])
-        if result is None:
-            return
-        outcomes = Counter(type(each.outcome).__name__ for each in result.settled)
-        if result.completions_lost:
-            outcomes["CompletionLost"] = result.completions_lost
-        self._tally.add(outcomes, result.durations_ms)
+        if result is not None:
+            self._tally.add(result.outcomes, result.durations_ms)
 
     def _ask_for_more(self) -> None:
         if self._polling.is_under_way:
@@ -270,10 +263,7 @@ class SqsWork:
 
     def _remaining(self) -> timedelta:
         """A batch's time: without end, until it is told to stop; then nothing is begun any more."""
-        if not self._is_stopped:
-            return UNTIL_TOLD
-        left = timedelta(seconds=self._stop_by - time.monotonic())
-        return max(min(left, self._order.queue.timeout - MOMENT), NOW)
+        return time_left(self._stop_by, self._order.queue.timeout) if self._is_stopped else UNTIL_TOLD
 
     def _leave_for_good(self, _code: int) -> None:
         """A handler can't be stopped: nothing new is begun, and the process ends when all else is settled."""

@@ -23,9 +23,18 @@ if TYPE_CHECKING:
 
 # Until it is told to stop, a worker gives its handlers as long as they take.
 UNTIL_TOLD = timedelta(days=30)
+# A run that hasn't started is given back where less than its time is left.
+MOMENT = timedelta(milliseconds=1)
+NOW = timedelta(0)
 LOOKS_EVERY_SECONDS = 1.0
 # What is cancelled when its time is up ends right after it.
 OVERDUE_AFTER_SECONDS = 0.5
+
+
+def time_left(stop_by: float, timeout: timedelta) -> timedelta:
+    """A batch's time once its worker was told to stop by a moment of its clock: nothing is begun any more."""
+    left = timedelta(seconds=stop_by - time.monotonic())
+    return max(min(left, timeout - MOMENT), NOW)
 
 
 class Keeper(Protocol):
@@ -69,7 +78,7 @@ class StandingBatch(Batch):
 
     def _run_time(self) -> Callable[[], timedelta]:
         allowance = Allowance(self._shop.queue.timeout)
-        return lambda: max(min(allowance.remaining(), self._remaining()), timedelta(0))
+        return lambda: max(min(allowance.remaining(), self._remaining()), NOW)
 
     def _take_on(self, opened: Opened, lease: Lease) -> None:
         self._keeper.leased(opened.delivery, lease)

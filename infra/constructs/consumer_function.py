@@ -43,8 +43,7 @@ class ConsumerFunction(PipelineFunction):
             deployment=deployment,
         )
         self.mapping = self._take_from(source)
-        self.tell(queue.url_variable(package), source.queue.queue_url)
-        self.tell(queue.dead_letter_url_variable(package), source.dead_letter_queue.queue_url)
+        self.tell_all(source.addresses(package))
 
     def _take_from(self, source: ConsumerQueue) -> SqsEventSource:
         queue = source.declaration

@@ -45,6 +45,13 @@ class ConsumerQueue(Construct):
             ),
         )
 
+    def addresses(self, consumer: str) -> dict[str, str]:
+        """What whoever uses it must be told: values by the variables that `headworks.settings` reads."""
+        return {
+            self.declaration.url_variable(consumer): self.queue.queue_url,
+            self.declaration.dead_letter_url_variable(consumer): self.dead_letter_queue.queue_url,
+        }
+
     def _queue(
         self, id_: str, *, retention: timedelta, visibility_timeout: timedelta, **properties: Any
     ) -> sqs.Queue:

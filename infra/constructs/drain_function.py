@@ -43,6 +43,5 @@ class DrainFunction(PipelineFunction):
             layers=layers,
             deployment=deployment,
         )
-        self.tell(queue.url_variable(package), source.queue.queue_url)
-        self.tell(queue.dead_letter_url_variable(package), source.dead_letter_queue.queue_url)
+        self.tell_all(source.addresses(package))
         start_every(DRAIN_INTERVAL, self, event=DRAIN_EVENT, times=queue.drains)

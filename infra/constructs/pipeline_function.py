@@ -16,6 +16,7 @@ from infra.constructs.naming import seconds
 from infra.deployment import RUNTIME
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from infra.constructs.pipeline_layers import PipelineLayers
@@ -68,6 +69,11 @@ class PipelineFunction(Construct):
     def tell(self, variable: str, value: str) -> None:
         """Set an environment variable, by the name that `headworks.settings` reads."""
         self.function.add_environment(variable, value)
+
+    def tell_all(self, values: Mapping[str, str]) -> None:
+        """Set several, by their names."""
+        for variable, value in values.items():
+            self.tell(variable, value)
 
     def _role(self, log_group: logs.LogGroup) -> iam.Role:
         # Lambda's own makes a role that may write to every log group.

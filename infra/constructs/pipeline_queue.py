@@ -42,10 +42,9 @@ class PipelineQueue(Construct):
     @property
     def addresses(self) -> dict[str, str]:
         """What a sender must be told: values by the variables that `headworks.settings` reads."""
-        addresses = {}
+        addresses: dict[str, str] = {}
         for name, consumer in self.consumers.items():
-            addresses[self.declaration.url_variable(name)] = consumer.queue.queue_url
-            addresses[self.declaration.dead_letter_url_variable(name)] = consumer.dead_letter_queue.queue_url
+            addresses |= consumer.addresses(name)
         if self.topic is not None:
             addresses[self.declaration.topic_variable] = self.topic.topic_arn
         return addresses

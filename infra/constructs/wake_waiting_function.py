@@ -42,9 +42,6 @@ class WakeWaitingFunction(PipelineFunction):
         )
         for queue in queues:
             for name, consumer in queue.consumers.items():
-                self.tell(queue.declaration.url_variable(name), consumer.queue.queue_url)
-                self.tell(
-                    queue.declaration.dead_letter_url_variable(name), consumer.dead_letter_queue.queue_url
-                )
+                self.tell_all(consumer.addresses(name))
                 consumer.queue.grant_send_messages(self.function)
         start_every(WAKE_WAITING.interval, self)

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import socket
-import time
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from infra.local.environment import LOOPBACK, emulator_environment
 from infra.local.errors import EmulatorFailed
-from infra.local.process import kept, tail
+from infra.local.process import kept
+from infra.local.server import LocalServer, free_port
 from infra.local.workspace import emulator_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-    from subprocess import Popen
 
     from infra.local.workspace import Workspace
 
 START_SECONDS = 60.0
-POLL_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Emulator:
+class Emulator(LocalServer):
     """An emulator that is up, and where its API is."""
 
-    url: str
-    process: Popen[bytes]
-    log: Path
-
-    def check(self) -> None:
-        """Return if it is still up.  Raises `EmulatorFailed`."""
-        if self.process.poll() is not None:
-            raise EmulatorFailed("ended", self.log, tail(self.log))
+    failed = EmulatorFailed
 
 
 @contextmanager
@@ -53,25 +40,8 @@ def running_emulator(workspace: Workspace) -> Iterator[Emulator]:
         log=workspace.emulator_log,
     ) as process:
         emulator = Emulator(f"http://{LOOPBACK}:{port}", process, workspace.emulator_log)
-        _wait_until_healthy(emulator)
+        emulator.wait_until_up(_is_healthy, seconds=START_SECONDS)
         yield emulator
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_until_healthy(emulator: Emulator) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not _is_healthy(emulator.url):
-        emulator.check()
-        if time.monotonic() > deadline:
-            raise EmulatorFailed(f"isn't up after {START_SECONDS:.0f} s", emulator.log, tail(emulator.log))
-        time.sleep(POLL_SECONDS)
 
 
 def _is_healthy(url: str) -> bool:

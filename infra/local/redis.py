@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks.brokers.redis.address import address_of
 from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.operation import command
 from headworks.errors import Unavailable
-from infra.local.emulator import free_port
 from infra.local.environment import LOOPBACK, redis_environment
 from infra.local.errors import RedisFailed
-from infra.local.process import kept, tail
+from infra.local.process import kept
+from infra.local.server import LocalServer, free_port
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
-    from pathlib import Path
 
     from headworks.brokers.redis.operation import Operation
     from infra.local.workspace import Workspace
 
 START_SECONDS = 30.0
-POLL_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class LocalRedis:
-    """A server of this run."""
+class LocalRedis(LocalServer):
+    """A Redis that is up: where it has ended, nothing is accepted for it any more."""
 
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def look(self) -> None:
-        """Raise `RedisFailed` if it has ended: what was in it is gone, and nothing is accepted for it any more."""
-        if self.process.poll() is not None:
-            raise RedisFailed("has ended, and what was in it is gone", self.log, tail(self.log))
+    failed = RedisFailed
+    ended = "has ended, and what was in it is gone"
 
 
 @contextmanager
@@ -57,17 +45,9 @@ def running_redis(workspace: Workspace) -> Iterator[LocalRedis]:
         directory=workspace.directory,
         log=workspace.redis_log,
     ) as process:
-        _wait_until_up(url, workspace)
-        yield LocalRedis(url, process, workspace.redis_log)
-
-
-def _wait_until_up(url: str, workspace: Workspace) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not _answers(url):
-        if time.monotonic() > deadline:
-            log = workspace.redis_log
-            raise RedisFailed(f"isn't up after {START_SECONDS:.0f} s", log, tail(log))
-        time.sleep(POLL_SECONDS)
+        redis = LocalRedis(url, process, workspace.redis_log)
+        redis.wait_until_up(_answers, seconds=START_SECONDS)
+        yield redis
 
 
 def _answers(url: str) -> bool:

@@ -105,7 +105,7 @@ def _tell(run: LocalRun, screen: Screen) -> Never:
     feeds = (FunctionLogs(clients_of(run.emulator.url)), EmulatorLog(run.workspace.emulator_log))
     while True:
         if run.redis is not None:
-            run.redis.look()
+            run.redis.check()
         try:
             events = [event for feed in feeds for event in feed.poll()]
         except BotoCoreError as error:

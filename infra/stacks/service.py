@@ -201,8 +201,7 @@ class HeadworksService(Stack):
         self._storage.ledger.grant_entries(function.function)
         for queue in queues:
             parts = self._storage.queues[queue.name]
-            for variable, value in parts.addresses.items():
-                function.tell(variable, value)
+            function.tell_all(parts.addresses)
             parts.grant_send(function.function)
             self._storage.claim_check.grant_check_in(function, queue)
         self._lead_to_redis(function, queues)

@@ -20,6 +20,7 @@ from headworks.brokers.redis.connection import Connection
 from headworks.brokers.redis.operation import command
 from headworks.errors import Unavailable
 from infra.local.process import kept, tail
+from infra.local.server import free_port
 from tests.support.patience import until
 from tests.support.tls import OwnCertificate, certificate, tls_in_front
 
@@ -171,10 +172,3 @@ def ask(address: Address, *arguments: str | int):
     """One command's answer, over a connection of its own."""
     with Connection(address) as connection:
         return connection.run(_ask(*arguments))
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -16,11 +16,11 @@ from tests.support.valkey import ask
 
 def test_its_end_is_noticed_and_told_with_its_log(tmp_path):
     with running_redis(Workspace(tmp_path)) as redis:
-        redis.look()
+        redis.check()
         told = ask(address_of(redis.url), "INFO", "server").decode()
 
         os.kill(int(told.split("process_id:")[1].split()[0]), signal.SIGKILL)
         redis.process.wait(30)
 
         with pytest.raises(RedisFailed, match="Redis has ended, and what was in it is gone; its log is"):
-            redis.look()
+            redis.check()

@@ -30,6 +30,13 @@ def rounds(request):
 
 
 @pytest.fixture
+def plenty_of_time(rounds):
+    """For what takes long."""
+    if rounds == FEW_ROUNDS:
+        pytest.skip("make chaos has the time for this")
+
+
+@pytest.fixture
 def seeds(request):
     """How many runs of the state machine."""
     return request.config.getoption("--seeds", default=FEW_SEEDS)

@@ -34,6 +34,7 @@ from infra.local.aws import clients_of
 from tests.conftest import LEDGER_TABLE
 from tests.support.declarations import a_queue
 from tests.support.long_list import FULFIL, MANY, died, put
+from tests.support.patience import until
 
 pytestmark = pytest.mark.e2e
 
@@ -156,12 +157,6 @@ class Stand:
             ExpressionAttributeValues={":now": layout.milliseconds(SystemClock().now())},
         )
 
-    def wait_until(self, is_so):
-        until = time.monotonic() + PATIENCE_SECONDS
-        while not is_so():
-            assert time.monotonic() < until
-            time.sleep(0.2)
-
 
 def body_of(n: int) -> str:
     message = new_message(
@@ -179,7 +174,11 @@ def test_each_runs_once_and_the_others_stay_where_they_are(emulator_clients, rec
     stand.replays.start(REQUEST)
     with stand.consumers_at_work():
         with stand.a_process_at_work() as process:
-            stand.wait_until(lambda: stand.replays.find(REQUEST.id).sent >= CHOSEN // 2)
+            until(
+                lambda: stand.replays.find(REQUEST.id).sent >= CHOSEN // 2,
+                what="half of it is sent",
+                seconds=PATIENCE_SECONDS,
+            )
             process.kill()
             process.join()
         half_way = stand.replays.find(REQUEST.id)
@@ -188,7 +187,11 @@ def test_each_runs_once_and_the_others_stay_where_they_are(emulator_clients, rec
         other = who_replays(stand.endpoint, stand.table, stand.url)
         replay = other.work(REQUEST.id, remaining=lambda: timedelta(minutes=5))
         took = time.monotonic() - began
-        stand.wait_until(lambda: len(stand.runs) >= CHOSEN and stand.count(State.RETRYING) == 0)
+        until(
+            lambda: len(stand.runs) >= CHOSEN and stand.count(State.RETRYING) == 0,
+            what="all have run",
+            seconds=PATIENCE_SECONDS,
+        )
 
     assert half_way.standing is Standing.RUNNING
     assert half_way.sent < CHOSEN

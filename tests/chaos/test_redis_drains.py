@@ -99,12 +99,10 @@ def in_a_process_of_ours(drained):
     return [item.state for item in drained.ledger.items.values()]
 
 
+@pytest.mark.usefixtures("plenty_of_time")
 def test_what_was_beside_a_handler_that_never_ends_is_settled_before_its_drain_ends(
-    server, clock, log, witness, rounds
+    server, clock, log, witness
 ):
-    if rounds == 1:
-        pytest.skip("make chaos has the time for this")
-
     def handle(message, context):
         witness.tell("run", message, context)
         if message.data["n"] == CULPRIT and context.attempt == 1 and len(witness.lines("run")) <= len(NAMES):
@@ -123,9 +121,8 @@ def test_what_was_beside_a_handler_that_never_ends_is_settled_before_its_drain_e
     assert set(witness.lines("run")) == {(name, "1") for name in NAMES}
 
 
-def test_a_drain_whose_outcomes_arent_taken_takes_no_more_than_a_batch(server, clock, log, rounds):
-    if rounds == 1:
-        pytest.skip("make chaos has the time for this")
+@pytest.mark.usefixtures("plenty_of_time")
+def test_a_drain_whose_outcomes_arent_taken_takes_no_more_than_a_batch(server, clock, log):
     seen = []
     with (
         relayed(server) as relay,

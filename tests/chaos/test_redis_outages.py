@@ -93,9 +93,8 @@ def test_a_worker_whose_connections_carry_nothing_makes_new_ones(tmp_path):
         assert len(queue.troubles()) <= MOST_TROUBLES
 
 
-def test_a_worker_whose_outcomes_arent_taken_stops_taking_more(tmp_path, rounds):
-    if rounds == 1:
-        pytest.skip("make chaos has the time for this")
+@pytest.mark.usefixtures("plenty_of_time")
+def test_a_worker_whose_outcomes_arent_taken_stops_taking_more(tmp_path):
     seen, names = Seen(), [f"m{n}" for n in range(4 * MOST_UNTOLD)]
     with (
         running("valkey-9", tmp_path) as server,
